@@ -1,0 +1,2 @@
+//! crates/kinora
+fn main() {}
