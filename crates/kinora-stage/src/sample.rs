@@ -1,0 +1,231 @@
+//! Draws scenes from a seed: varied and compositional, so that any subject meets any setting and colour, yet coherent.
+//!
+//! Part of the space is kept from training so that evaluation can ask for what was never seen: each subject has one
+//! setting and one colour in which no training scene shows it. Each setting is reserved for two subjects and each
+//! colour for two or three, so every value stays common in training, and what people ask for most (a boat at sea, a
+//! red car, an astronaut in space) is trained on. About one scene in six is held out.
+
+use crate::scene::{Actor, Scene, Shot};
+use crate::validate::{can_swim, relation_holds};
+use crate::vocabulary::{
+    Action, Angle, CameraMove, Colour, Emotion, Light, Look, Relation, Setting, ShotSize, Subject, Weather,
+};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+impl Scene {
+    /// Any coherent scene, held out or not; equal seeds give equal scenes.
+    pub fn sample(seed: u64) -> Self {
+        draw(&mut ChaCha8Rng::seed_from_u64(seed), seed)
+    }
+
+    /// A scene that training may use.
+    pub fn sample_training(seed: u64) -> Self {
+        draw_until(seed, |scene| !is_held_out(scene))
+    }
+
+    /// A scene with a combination that training never uses.
+    pub fn sample_held_out(seed: u64) -> Self {
+        draw_until(seed, is_held_out)
+    }
+}
+
+/// Whether any actor of the scene is in the setting or the colour that is [`reserved`] for its subject.
+pub fn is_held_out(scene: &Scene) -> bool {
+    scene.cast.iter().any(|actor| {
+        let (setting, colour) = reserved(actor.subject);
+        scene.setting == setting || actor.colour == colour
+    })
+}
+
+/// The setting and the colour in which no training scene shows the subject.
+pub fn reserved(subject: Subject) -> (Setting, Colour) {
+    match subject {
+        Subject::Woman => (Setting::Cave, Colour::Teal),
+        Subject::Man => (Setting::Desert, Colour::Orange),
+        Subject::Child => (Setting::Space, Colour::Black),
+        Subject::Astronaut => (Setting::Stage, Colour::Brown),
+        Subject::Knight => (Setting::Underwater, Colour::Pink),
+        Subject::Chef => (Setting::MountainRoad, Colour::Purple),
+        Subject::Wizard => (Setting::Beach, Colour::Yellow),
+        Subject::Robot => (Setting::Sea, Colour::Green),
+        Subject::Dog => (Setting::Space, Colour::Blue),
+        Subject::Cat => (Setting::Sea, Colour::Red),
+        Subject::Fox => (Setting::Stage, Colour::Teal),
+        Subject::Horse => (Setting::Room, Colour::Pink),
+        Subject::Elephant => (Setting::NeonStreet, Colour::Yellow),
+        Subject::Bird => (Setting::Cave, Colour::Gray),
+        Subject::Fish => (Setting::Meadow, Colour::Brown),
+        Subject::Dragon => (Setting::Room, Colour::White),
+        Subject::Ghost => (Setting::Snowfield, Colour::Orange),
+        Subject::Monster => (Setting::Meadow, Colour::Red),
+        Subject::Car => (Setting::Underwater, Colour::Brown),
+        Subject::Bus => (Setting::Beach, Colour::White),
+        Subject::Boat => (Setting::Desert, Colour::Black),
+        Subject::Airplane => (Setting::Forest, Colour::Green),
+        Subject::Rocket => (Setting::Snowfield, Colour::Teal),
+        Subject::Candle => (Setting::MountainRoad, Colour::Blue),
+        Subject::Snowman => (Setting::Forest, Colour::Purple),
+        Subject::Balloon => (Setting::NeonStreet, Colour::Gray),
+    }
+}
+
+fn draw_until(seed: u64, fits: impl Fn(&Scene) -> bool) -> Scene {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    loop {
+        let scene = draw(&mut rng, seed);
+        if fits(&scene) {
+            return scene;
+        }
+    }
+}
+
+fn draw(rng: &mut ChaCha8Rng, seed: u64) -> Scene {
+    let setting = any(rng, Setting::ALL);
+    let (relation, cast) = draw_cast(rng, setting);
+    Scene {
+        seed,
+        setting,
+        light: draw_light(rng, setting),
+        weather: draw_weather(rng, setting),
+        look: draw_look(rng),
+        shot: draw_shot(rng, &cast),
+        relation,
+        cast,
+    }
+}
+
+fn any<T: Copy>(rng: &mut ChaCha8Rng, values: &[T]) -> T {
+    values[rng.random_range(0..values.len())]
+}
+
+/// One of `values`, each as likely as its weight says.
+fn weighted<T: Copy>(rng: &mut ChaCha8Rng, values: &[(T, u32)]) -> T {
+    let total: u32 = values.iter().map(|&(_, weight)| weight).sum();
+    let mut left = rng.random_range(0..total);
+    for &(value, weight) in values {
+        if left < weight {
+            return value;
+        }
+        left -= weight;
+    }
+    unreachable!("the draw is below the sum of the weights")
+}
+
+fn draw_cast(rng: &mut ChaCha8Rng, setting: Setting) -> (Relation, Vec<Actor>) {
+    let subject = any(rng, Subject::ALL);
+    let relation = draw_relation(rng, subject);
+    let first = draw_actor(rng, subject, setting, |action| match relation {
+        Relation::PassesBehind | Relation::Follows => action.locomotes(),
+        _ => true,
+    });
+    let mut cast = vec![first];
+    match relation {
+        Relation::Alone => {}
+        Relation::Crowd => {
+            let uniform = rng.random_bool(0.8);
+            for _ in 1..rng.random_range(3..=4) {
+                let colour = if uniform { first.colour } else { any(rng, Colour::ALL) };
+                cast.push(Actor { colour, ..first });
+            }
+        }
+        _ => cast.push(draw_companion(rng, first, setting, relation)),
+    }
+    (relation, cast)
+}
+
+fn draw_relation(rng: &mut ChaCha8Rng, first: Subject) -> Relation {
+    if rng.random_bool(0.6) {
+        return Relation::Alone;
+    }
+    let moves = first.actions().iter().any(|action| action.locomotes());
+    loop {
+        let relation = any(rng, &Relation::ALL[1..]);
+        if moves || !matches!(relation, Relation::PassesBehind | Relation::Follows) {
+            return relation;
+        }
+    }
+}
+
+/// An actor whose action `fits`; swimmers like water, and those who can float do so in space.
+fn draw_actor(rng: &mut ChaCha8Rng, subject: Subject, setting: Setting, fits: impl Fn(Action) -> bool) -> Actor {
+    let possible: Vec<(Action, u32)> = (subject.actions().iter())
+        .filter(|&&action| fits(action) && (action != Action::Swim || can_swim(subject, setting)))
+        .map(|&action| {
+            let native = (action == Action::Swim && setting.is_water())
+                || (action == Action::Float && setting == Setting::Space);
+            (action, if native { 5 } else { 1 })
+        })
+        .collect();
+    let emotion = if !subject.has_face() || rng.random_bool(0.3) { Emotion::Neutral } else { any(rng, Emotion::ALL) };
+    Actor { subject, colour: any(rng, Colour::ALL), action: weighted(rng, &possible), emotion }
+}
+
+/// The second of two: often of the same kind, never so much bigger or smaller that one of them is lost in the frame.
+fn draw_companion(rng: &mut ChaCha8Rng, first: Actor, setting: Setting, relation: Relation) -> Actor {
+    let holds = |action| relation_holds(relation, first.action, action);
+    let able = |subject: &Subject| {
+        bulk(*subject).abs_diff(bulk(first.subject)) <= 1
+            && (subject.actions().iter())
+                .any(|&action| holds(action) && (action != Action::Swim || can_swim(*subject, setting)))
+    };
+    let subject = if rng.random_bool(0.3) && able(&first.subject) {
+        first.subject
+    } else {
+        let able: Vec<Subject> = Subject::ALL.iter().copied().filter(able).collect();
+        any(rng, &able)
+    };
+    let same = subject.can(first.action) && holds(first.action);
+    let in_step = same && rng.random_bool(0.5) && (first.action != Action::Swim || can_swim(subject, setting));
+    draw_actor(rng, subject, setting, |action| if in_step { action == first.action } else { holds(action) })
+}
+
+/// A rough order of size, from what stands on a table to what one boards.
+fn bulk(subject: Subject) -> u8 {
+    use Subject::*;
+    match subject {
+        Candle | Bird | Fish | Cat | Balloon => 0,
+        Dog | Fox | Child | Snowman => 1,
+        Woman | Man | Astronaut | Knight | Chef | Wizard | Robot | Ghost | Monster | Horse => 2,
+        Elephant | Dragon | Car => 3,
+        Bus | Boat | Airplane | Rocket => 4,
+    }
+}
+
+fn draw_light(rng: &mut ChaCha8Rng, setting: Setting) -> Light {
+    let weights: &[u32] = if setting == Setting::NeonStreet { &[6, 2, 1, 1] } else { &[6, 4, 4, 3, 2, 1] };
+    let lights: Vec<(Light, u32)> = setting.lights().iter().copied().zip(weights.iter().copied()).collect();
+    weighted(rng, &lights)
+}
+
+fn draw_weather(rng: &mut ChaCha8Rng, setting: Setting) -> Weather {
+    let weathers: Vec<(Weather, u32)> = setting.weathers().iter().copied().zip([5, 3, 3, 2]).collect();
+    weighted(rng, &weathers)
+}
+
+fn draw_look(rng: &mut ChaCha8Rng) -> Look {
+    if rng.random_bool(0.35) { Look::Plain } else { any(rng, &Look::ALL[1..]) }
+}
+
+fn draw_shot(rng: &mut ChaCha8Rng, cast: &[Actor]) -> Shot {
+    let near = if cast.len() == 1 { 1 } else { 0 };
+    let size = weighted(
+        rng,
+        &[
+            (ShotSize::ExtremeWide, 8),
+            (ShotSize::Wide, 30),
+            (ShotSize::Full, 34),
+            (ShotSize::Medium, 18 * near),
+            (ShotSize::CloseUp, 10 * near),
+        ],
+    );
+    let angle = weighted(
+        rng,
+        &[(Angle::EyeLevel, 60), (Angle::Low, 12), (Angle::High, 12), (Angle::Overhead, 8), (Angle::Dutch, 8)],
+    );
+    let moves: Vec<(CameraMove, u32)> = (CameraMove::ALL.iter())
+        .filter(|&&choice| choice != CameraMove::Track || cast[0].action.locomotes())
+        .map(|&choice| (choice, if choice == CameraMove::Static { 5 } else { 1 }))
+        .collect();
+    Shot { size, angle, camera_move: weighted(rng, &moves) }
+}
