@@ -1,0 +1,200 @@
+//! The configuration of a `kinora-1` model folder: sizes of its three networks, latent statistics, defaults.
+
+use serde::{Deserialize, Serialize};
+
+/// One model folder's `config.json`. Every field is required.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Name of the model, as in `--model`.
+    pub name: String,
+    /// SPDX name of the weights' licence.
+    pub licence: String,
+    /// The video compression network.
+    pub vae: VaeConfig,
+    /// The text encoder.
+    pub text: TextConfig,
+    /// The diffusion transformer.
+    pub dit: DitConfig,
+    /// What brings latents to zero mean and unit scale.
+    pub latent: LatentStats,
+    /// What `generate` does when a flag is not given.
+    pub defaults: Defaults,
+}
+
+/// Sizes of the causal 3-D autoencoder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VaeConfig {
+    /// Channels of a latent position.
+    pub latent_channels: usize,
+    /// The encoder's widths.
+    pub encoder: StageConfig,
+    /// The decoder's widths.
+    pub decoder: StageConfig,
+}
+
+/// Widths and depths of one half of the autoencoder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StageConfig {
+    /// Channels at 8x compression.
+    pub fine_width: usize,
+    /// Blocks at 8x compression.
+    pub fine_depth: usize,
+    /// Channels at 16x compression.
+    pub coarse_width: usize,
+    /// Blocks at 16x compression.
+    pub coarse_depth: usize,
+    /// Hidden width of a block's perceptron, in widths.
+    pub expansion: usize,
+}
+
+/// Sizes of the text encoder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextConfig {
+    /// Number of token ids; ids at or above it are refused.
+    pub vocabulary: usize,
+    /// Longest prompt in tokens; what follows is cut.
+    pub max_tokens: usize,
+    /// Channels.
+    pub width: usize,
+    /// Transformer blocks.
+    pub depth: usize,
+    /// Attention heads.
+    pub heads: usize,
+}
+
+/// Sizes of the diffusion transformer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DitConfig {
+    /// Channels.
+    pub width: usize,
+    /// Transformer blocks.
+    pub depth: usize,
+    /// Attention heads.
+    pub heads: usize,
+    /// Hidden width of the perceptron, in widths.
+    pub expansion: usize,
+}
+
+/// Mean and deviation that normalise latents: `(z - mean) / std`, per channel.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LatentStats {
+    /// Mean of each channel.
+    pub mean: Vec<f32>,
+    /// Deviation of each channel.
+    pub std: Vec<f32>,
+}
+
+/// Settings for a request that leaves them open.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Defaults {
+    /// Pixels across.
+    pub width: usize,
+    /// Pixels down.
+    pub height: usize,
+    /// Frames.
+    pub frames: usize,
+    /// Frames a second that the model's motion was trained at.
+    pub fps: u32,
+    /// Sampler steps.
+    pub steps: usize,
+    /// Guidance scale; 1 is none.
+    pub guidance: f32,
+    /// Sampler name.
+    pub sampler: String,
+    /// Shift of the sigma schedule.
+    pub shift: f32,
+}
+
+/// Why a configuration can't be used.
+#[derive(Debug, thiserror::Error, PartialEq)]
+pub enum ConfigError {
+    /// Not the JSON of a `kinora-1` configuration.
+    #[error("config.json is not a kinora-1 configuration: {0}")]
+    Json(String),
+    /// A number that no model can be built from.
+    #[error("config.json: {field} is {value}, which must be {allowed}")]
+    Value {
+        /// Which field.
+        field: &'static str,
+        /// What it holds.
+        value: String,
+        /// What it may hold.
+        allowed: &'static str,
+    },
+}
+
+impl Config {
+    /// Reads and checks a `config.json`.
+    ///
+    /// # Errors
+    /// When the text is not such a file, or a size in it can't be built or is absurdly large.
+    pub fn from_json(text: &str) -> Result<Self, ConfigError> {
+        let config: Self = serde_json::from_str(text).map_err(|e| ConfigError::Json(e.to_string()))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Checks all sizes, so that building the networks can neither panic nor exhaust memory.
+    ///
+    /// # Errors
+    /// Names the first field that is out of range.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let sizes = [
+            ("vae.latent_channels", self.vae.latent_channels, 256),
+            ("vae.encoder.fine_width", self.vae.encoder.fine_width, 1024),
+            ("vae.encoder.coarse_width", self.vae.encoder.coarse_width, 2048),
+            ("vae.encoder.fine_depth", self.vae.encoder.fine_depth, 64),
+            ("vae.encoder.coarse_depth", self.vae.encoder.coarse_depth, 64),
+            ("vae.encoder.expansion", self.vae.encoder.expansion, 8),
+            ("vae.decoder.fine_width", self.vae.decoder.fine_width, 1024),
+            ("vae.decoder.coarse_width", self.vae.decoder.coarse_width, 2048),
+            ("vae.decoder.fine_depth", self.vae.decoder.fine_depth, 64),
+            ("vae.decoder.coarse_depth", self.vae.decoder.coarse_depth, 64),
+            ("vae.decoder.expansion", self.vae.decoder.expansion, 8),
+            ("text.vocabulary", self.text.vocabulary, 65_536),
+            ("text.max_tokens", self.text.max_tokens, 1024),
+            ("text.width", self.text.width, 2048),
+            ("text.depth", self.text.depth, 64),
+            ("text.heads", self.text.heads, 64),
+            ("dit.width", self.dit.width, 4096),
+            ("dit.depth", self.dit.depth, 128),
+            ("dit.heads", self.dit.heads, 64),
+            ("dit.expansion", self.dit.expansion, 8),
+        ];
+        for (field, value, most) in sizes {
+            if value == 0 || value > most {
+                return Err(out_of_range(field, value, "above 0 and of a sensible size"));
+            }
+        }
+        for (field, width, heads) in
+            [("text.heads", self.text.width, self.text.heads), ("dit.heads", self.dit.width, self.dit.heads)]
+        {
+            if width % heads != 0 || !(width / heads).is_multiple_of(2) || width / heads < 6 {
+                return Err(out_of_range(field, heads, "a divisor of the width that leaves an even head of 6 or more"));
+            }
+        }
+        for (field, values) in [("latent.mean", &self.latent.mean), ("latent.std", &self.latent.std)] {
+            if values.len() != self.vae.latent_channels || !values.iter().all(|v| v.is_finite()) {
+                return Err(out_of_range(field, values.len(), "one finite number a latent channel"));
+            }
+        }
+        if self.latent.std.iter().any(|&s| s <= 0.0) {
+            return Err(out_of_range("latent.std", "not positive", "above 0"));
+        }
+        if self.defaults.fps == 0 {
+            return Err(out_of_range("defaults.fps", 0, "above 0"));
+        }
+        Ok(())
+    }
+}
+
+fn out_of_range(field: &'static str, value: impl ToString, allowed: &'static str) -> ConfigError {
+    ConfigError::Value { field, value: value.to_string(), allowed }
+}
