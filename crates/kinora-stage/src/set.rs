@@ -25,6 +25,8 @@ pub struct Set {
     pub fog: Fog,
     /// What moves through the air.
     pub fall: Fall,
+    /// Size of the set against one made for people: the patterns of the ground and the air grow with it.
+    pub scale: f32,
 }
 
 /// The endless ground plane.
