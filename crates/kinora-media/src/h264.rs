@@ -44,7 +44,7 @@ pub(crate) fn check(shape: Shape) -> Result<(), MediaError> {
         return refuse("H.264 in 4:2:0 needs an even width and height");
     }
     let (short, long) = (width.min(height), width.max(height));
-    if short < 32 || short > 2160 || long > 3840 {
+    if !(32..=2160).contains(&short) || long > 3840 {
         return refuse("the encoder takes sides from 32 pixels to 3840x2160 or 2160x3840");
     }
     Ok(())

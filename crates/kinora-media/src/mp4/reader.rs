@@ -139,7 +139,7 @@ fn rate(scale: u32, frames: u64, ticks: u64) -> Option<Fps> {
     if frames == 0 || ticks == 0 {
         return None;
     }
-    if ticks % frames == 0 {
+    if ticks.is_multiple_of(frames) {
         let each = u32::try_from(ticks / frames).ok()?;
         let divisor = gcd(scale, each).max(1);
         return Fps::new(scale / divisor, each / divisor).ok();
