@@ -1,0 +1,17 @@
+//! The operations on tensors, one file for each family.
+
+mod activation;
+mod attention;
+mod conv;
+mod linear;
+mod norm;
+mod residual;
+mod rope;
+
+pub use activation::{gelu, silu};
+pub use attention::attention;
+pub use conv::depthwise_conv3d;
+pub use linear::linear;
+pub use norm::{layer_norm, modulate, rms_norm, rms_norm_heads};
+pub use residual::gated_residual;
+pub use rope::{RopeTable, rope};

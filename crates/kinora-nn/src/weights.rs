@@ -1,0 +1,269 @@
+//! Weight files: reading and writing the parameters of a module as safetensors.
+//!
+//! The format is a little-endian u64 with the length of a JSON header, the header, and the tensors
+//! one after another (<https://github.com/huggingface/safetensors>). A file may come from anyone:
+//! each claim of its header is checked before it is used.
+
+mod parse;
+
+use burn::module::Module;
+use half::slice::HalfFloatSliceExt;
+use half::{bf16, f16};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::optim::{update, visit};
+pub use parse::{Weights, WeightsView, read};
+
+/// Why weights could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum WeightsError {
+    /// The bytes are not a well-formed safetensors file.
+    #[error("the weight file is damaged: {0}; download or export it again")]
+    Malformed(String),
+    /// The file is well-formed but holds the weights of another model.
+    #[error("the weight file does not fit the model: {0}")]
+    Mismatch(Mismatch),
+    /// A value is too large for the number format asked for.
+    #[error("`{name}` holds {value}, which {dtype:?} cannot hold; save it as F32")]
+    OutOfRange {
+        /// The parameter.
+        name: String,
+        /// The first such value.
+        value: f32,
+        /// The format asked for.
+        dtype: Dtype,
+    },
+    /// The file system refused.
+    #[error("could not {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried: "read" or "write".
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: std::io::Error,
+    },
+}
+
+/// All differences between a file and a model.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mismatch {
+    /// Parameters of the model that the file lacks.
+    pub missing: Vec<String>,
+    /// Tensors of the file that the model lacks.
+    pub unexpected: Vec<String>,
+    /// Name, shape in the model and shape in the file, where they differ.
+    pub shapes: Vec<(String, Vec<usize>, Vec<usize>)>,
+}
+
+impl std::fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut parts = Vec::new();
+        if !self.missing.is_empty() {
+            parts.push(format!("missing {}", self.missing.join(", ")));
+        }
+        if !self.unexpected.is_empty() {
+            parts.push(format!("unexpected {}", self.unexpected.join(", ")));
+        }
+        for (name, model, file) in &self.shapes {
+            parts.push(format!("{name} is {file:?} and should be {model:?}"));
+        }
+        f.write_str(&parts.join("; "))
+    }
+}
+
+/// Number formats of weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dtype {
+    /// 32-bit float.
+    F32,
+    /// 16-bit float of IEEE 754.
+    F16,
+    /// The upper half of a 32-bit float.
+    Bf16,
+}
+
+impl Dtype {
+    /// Bytes of one element.
+    pub fn size(self) -> usize {
+        match self {
+            Self::F32 => 4,
+            Self::F16 | Self::Bf16 => 2,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "F32",
+            Self::F16 => "F16",
+            Self::Bf16 => "BF16",
+        }
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        [Self::F32, Self::F16, Self::Bf16]
+            .into_iter()
+            .find(|d| d.name() == name)
+    }
+
+    /// Appends `values` in this format.
+    fn encode(self, values: &[f32], out: &mut Vec<u8>) {
+        match self {
+            Self::F32 => out.extend(values.iter().flat_map(|v| v.to_le_bytes())),
+            Self::F16 => {
+                let mut half = vec![f16::ZERO; values.len()];
+                half.convert_from_f32_slice(values);
+                out.extend(half.iter().flat_map(|v| v.to_le_bytes()));
+            }
+            Self::Bf16 => {
+                let mut half = vec![bf16::ZERO; values.len()];
+                half.convert_from_f32_slice(values);
+                out.extend(half.iter().flat_map(|v| v.to_le_bytes()));
+            }
+        }
+    }
+
+    /// The greatest finite value.
+    fn greatest(self) -> f32 {
+        match self {
+            Self::F32 => f32::MAX,
+            Self::F16 => f16::MAX.to_f32(),
+            Self::Bf16 => bf16::MAX.to_f32(),
+        }
+    }
+}
+
+impl WeightsView<'_> {
+    /// The elements as f32.
+    pub fn to_f32(&self) -> Vec<f32> {
+        let pairs = || self.data.as_chunks::<2>().0.iter();
+        match self.dtype {
+            Dtype::F32 => self
+                .data
+                .as_chunks::<4>()
+                .0
+                .iter()
+                .map(|b| f32::from_le_bytes(*b))
+                .collect(),
+            Dtype::F16 => pairs().map(|b| f16::from_le_bytes(*b).to_f32()).collect(),
+            Dtype::Bf16 => pairs().map(|b| bf16::from_le_bytes(*b).to_f32()).collect(),
+        }
+    }
+}
+
+/// Writes the float parameters of `module`, named by their fields joined with dots, and
+/// `metadata`. The file appears whole or not at all.
+///
+/// # Errors
+/// [`WeightsError::OutOfRange`] if a finite value does not fit `dtype`; [`WeightsError::Io`].
+pub fn save(
+    module: &impl Module,
+    metadata: &BTreeMap<String, String>,
+    path: &Path,
+    dtype: Dtype,
+) -> Result<(), WeightsError> {
+    let bytes = encode(module, metadata, dtype)?;
+    let io = |source| WeightsError::Io {
+        action: "write",
+        path: path.to_owned(),
+        source,
+    };
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    let mut file = File::create(&partial).map_err(io)?;
+    file.write_all(&bytes).map_err(io)?;
+    file.sync_all().map_err(io)?;
+    fs::rename(&partial, path).map_err(io)
+}
+
+/// The bytes [`save`] writes.
+///
+/// # Errors
+/// [`WeightsError::OutOfRange`] if a finite value does not fit `dtype`.
+pub fn encode(
+    module: &impl Module,
+    metadata: &BTreeMap<String, String>,
+    dtype: Dtype,
+) -> Result<Vec<u8>, WeightsError> {
+    let mut arrays = BTreeMap::new();
+    visit(module, |name, parameter| {
+        arrays.insert(name.to_owned(), parameter.value);
+    });
+    let mut header = Map::new();
+    if !metadata.is_empty() {
+        header.insert("__metadata__".to_owned(), json!(metadata));
+    }
+    let mut data = Vec::new();
+    for (name, array) in &arrays {
+        let too_large = |v: &&f32| v.is_finite() && v.abs() > dtype.greatest();
+        if let Some(&value) = array.data().iter().find(too_large) {
+            return Err(WeightsError::OutOfRange {
+                name: name.clone(),
+                value,
+                dtype,
+            });
+        }
+        let start = data.len();
+        dtype.encode(array.data(), &mut data);
+        let entry = json!({
+            "dtype": dtype.name(),
+            "shape": array.shape(),
+            "data_offsets": [start, data.len()],
+        });
+        header.insert(name.clone(), entry);
+    }
+    let mut header = Value::Object(header).to_string().into_bytes();
+    // Spaces after the header keep the tensors aligned to eight bytes.
+    header.resize(header.len().next_multiple_of(8), b' ');
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.append(&mut header);
+    bytes.append(&mut data);
+    Ok(bytes)
+}
+
+/// `module` with the weights of a safetensors file, converted to f32. Strict: the names and
+/// shapes of the file and of the module must be the same.
+///
+/// # Errors
+/// [`WeightsError::Malformed`]; [`WeightsError::Mismatch`], which lists all differences.
+pub fn load<M: Module>(module: M, bytes: &[u8]) -> Result<M, WeightsError> {
+    let weights = read(bytes)?;
+    let mut mismatch = Mismatch::default();
+    let mut unexpected = weights.tensors.clone();
+    visit(&module, |name, parameter| {
+        let shape = parameter.value.shape();
+        match unexpected.remove(name) {
+            None => mismatch.missing.push(name.to_owned()),
+            Some(tensor) if tensor.shape != shape => {
+                mismatch
+                    .shapes
+                    .push((name.to_owned(), shape.to_vec(), tensor.shape));
+            }
+            Some(_) => {}
+        }
+    });
+    mismatch.unexpected = unexpected.into_keys().collect();
+    if mismatch != Mismatch::default() {
+        return Err(WeightsError::Mismatch(mismatch));
+    }
+    Ok(update(module, |name, _, values| {
+        values.copy_from_slice(&weights.tensors[name].to_f32());
+    }))
+}
+
+/// [`load`] of the file at `path`.
+///
+/// # Errors
+/// As [`load`], and [`WeightsError::Io`].
+pub fn load_file<M: Module>(module: M, path: &Path) -> Result<M, WeightsError> {
+    let bytes = fs::read(path).map_err(|source| WeightsError::Io {
+        action: "read",
+        path: path.to_owned(),
+        source,
+    })?;
+    load(module, &bytes)
+}

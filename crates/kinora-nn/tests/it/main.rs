@@ -1,0 +1,6 @@
+//! Operations against plain compositions and finite differences; weight files; the optimiser.
+
+mod check;
+mod ops;
+mod optim;
+mod weights;
