@@ -22,7 +22,9 @@ const TIME_FREQUENCIES: usize = 128;
 const COORDINATE_OCTAVES: usize = 4;
 /// Latent frames over which the time coordinate grows by one.
 const TIME_UNIT: f32 = 8.0;
-const EPS: f64 = 1e-6;
+/// Base of the rotary wavelengths: shorter than a language model's 10,000, for grids of at most some dozen tokens.
+const ROPE_THETA: f64 = 100.0;
+const EPS: f32 = 1e-6;
 
 /// Predicts the velocity `noise - latent` from a noised latent.
 #[derive(Module, Debug)]
@@ -67,7 +69,7 @@ impl Dit {
         let shape @ [b, t, h, w, _] = x.dims();
         let grid = [t, h / PATCH, w / PATCH];
         let width = self.modulation.weight.dims()[1];
-        let table = RopeTable::new_3d(grid[0], grid[1], grid[2], width / self.heads);
+        let table = RopeTable::new_3d(grid[0], grid[1], grid[2], width / self.heads, ROPE_THETA);
 
         let place = self.coordinates.forward(coordinates(grid, &x.device())); // (1, N, D)
         let mut x = self.patch_in.forward(patchify(x)) + place; // (B, N, D)
