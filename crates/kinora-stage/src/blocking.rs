@@ -56,14 +56,14 @@ impl Bounds {
         bounds
     }
 
-    /// How far it reaches to either side of its mark.
-    pub fn half_width(&self) -> f32 {
-        self.max.x.max(-self.min.x)
+    /// Its middle.
+    pub fn centre(&self) -> Vec3 {
+        (self.min + self.max) / 2.0
     }
 
-    /// How far it reaches before and behind its mark.
-    fn half_depth(&self) -> f32 {
-        self.max.z.max(-self.min.z)
+    /// Half its size along each axis.
+    pub fn half(&self) -> Vec3 {
+        (self.max - self.min) / 2.0
     }
 }
 
@@ -121,6 +121,8 @@ impl Blocking {
         keep_step(scene.relation, &mut marks);
         arrange(scene.relation, direction, frame, &mut marks, &mut rng);
         for (mark, actor) in marks.iter_mut().zip(&scene.cast) {
+            // So far the middle was that of the bounds; from here on it is that of the feet.
+            mark.middle -= mark.bounds.centre();
             mark.middle.y = level(scene.setting, actor, size(actor.subject));
         }
         Self { marks, frame }
@@ -184,11 +186,11 @@ fn keep_step(relation: Relation, marks: &mut [Mark]) {
     }
 }
 
-/// Puts the cast on the ground plan so that the relation is seen from the front at mid-clip.
+/// Puts the middles of the cast's bounds on the ground plan so that the relation is seen from the front at mid-clip.
 fn arrange(relation: Relation, direction: f32, frame: f32, marks: &mut [Mark], rng: &mut ChaCha8Rng) {
     let side = if rng.random_bool(0.5) { 1.0 } else { -1.0 };
-    let widths: Vec<f32> = marks.iter().map(|mark| mark.bounds.half_width()).collect();
-    let depths: Vec<f32> = marks.iter().map(|mark| mark.bounds.half_depth()).collect();
+    let widths: Vec<f32> = marks.iter().map(|mark| mark.bounds.half().x).collect();
+    let depths: Vec<f32> = marks.iter().map(|mark| mark.bounds.half().z).collect();
     // About the distance of the camera, to allow for perspective: what stands further back must stand further out.
     let distance = 1.4 * frame;
     let out = |x: f32, z: f32| vec3(x * (distance - z) / distance, 0.0, z);
@@ -209,8 +211,8 @@ fn arrange(relation: Relation, direction: f32, frame: f32, marks: &mut [Mark], r
         }
         (Relation::PassesBehind, [passer, stayer]) => {
             passer.yaw = direction * 85f32.to_radians();
-            let deep = depths[0] + depths[1] + 0.1 * frame;
-            let clear = 1.15 * (widths[0] + widths[1]);
+            let deep = depths[0] + depths[1] + 0.05 * frame;
+            let clear = 1.05 * (widths[0] + widths[1]);
             stayer.middle.z = 0.35 * deep;
             passer.middle.z = -0.65 * deep;
             let start = out(-direction * clear, passer.middle.z);
@@ -277,9 +279,9 @@ mod tests {
             let marks = Blocking::new(&scene, DURATION).marks;
             for (i, a) in marks.iter().enumerate() {
                 for b in &marks[..i] {
-                    let apart = (a.middle - b.middle).abs();
-                    let meets = apart.x < 0.5 * (a.bounds.half_width() + b.bounds.half_width())
-                        && apart.z < 0.5 * (a.bounds.half_depth() + b.bounds.half_depth());
+                    let apart = (a.middle + a.bounds.centre() - b.middle - b.bounds.centre()).abs();
+                    let meets = apart.x < 0.5 * (a.bounds.half().x + b.bounds.half().x)
+                        && apart.z < 0.5 * (a.bounds.half().z + b.bounds.half().z);
                     assert!(!meets, "two of {:?} in seed {} stand in one place", scene.relation, scene.seed);
                 }
             }

@@ -69,7 +69,7 @@ impl Setup {
         let (sin, cos) = down.to_radians().sin_cos();
         // Narrow pictures take a longer view upwards, wide ones sideways.
         let lens = 0.43 / aspect.powf(0.35);
-        let distance = frame / 2.0 / lens + (reach.z * cos).max(reach.y * sin);
+        let distance = frame / 2.0 / lens + 0.6 * (reach.z * cos).max(reach.y * sin);
         let floor = match scene.setting {
             Setting::Space => f32::NEG_INFINITY,
             Setting::Sea => 0.10 * frame,
@@ -200,7 +200,7 @@ impl Composition {
             (blocking.marks.iter().map(|mark| 1.4 * travel(mark)).fold(0.0, f32::max), 0.0)
         } else {
             let side = |mark: &Mark| {
-                (mark.middle.x - focus.x).abs() + mark.bounds.half_width() + travel(mark) / 2.0
+                (mark.middle.x + mark.bounds.centre().x - focus.x).abs() + mark.bounds.half().x + travel(mark) / 2.0
             };
             (2.0 * blocking.marks.iter().map(side).fold(0.0, f32::max), max.y - min.y)
         };
@@ -257,7 +257,7 @@ mod tests {
         let mark = &blocking.marks[0];
         let middle = match scene.shot.size {
             ShotSize::Medium | ShotSize::CloseUp => Composition::new(scene, &blocking, aspect).focus,
-            _ => mark.middle + (mark.bounds.min + mark.bounds.max) / 2.0,
+            _ => mark.middle + mark.bounds.centre(),
         };
         middle + mark.travelled(t, DURATION)
     }
@@ -298,11 +298,11 @@ mod tests {
             let seen = |actor: usize, t: f32| {
                 let mark = &blocking.marks[actor];
                 let camera = camera(&scene, 1.5, t, DURATION);
-                let middle = mark.middle + mark.travelled(t, DURATION) + (mark.bounds.min + mark.bounds.max) / 2.0;
-                (project(&camera, 1.5, middle).map_or(f32::NAN, |point| point.x), middle.distance(camera.eye), mark.middle.z)
+                let middle = mark.middle + mark.travelled(t, DURATION) + mark.bounds.centre();
+                (project(&camera, 1.5, middle).map_or(f32::NAN, |point| point.x), middle.z)
             };
             let mid = DURATION / 2.0;
-            let ((x0, _, z0), (x1, _, z1)) = (seen(0, mid), seen(1, mid));
+            let ((x0, z0), (x1, z1)) = (seen(0, mid), seen(1, mid));
             let holds = match scene.relation {
                 Relation::LeftOf => x0 < x1,
                 Relation::RightOf => x0 > x1,
@@ -312,7 +312,10 @@ mod tests {
                     let still = Scene { shot: crate::scene::Shot { camera_move: CameraMove::Static, ..scene.shot }, ..scene.clone() };
                     let side = |t| {
                         let camera = camera(&still, 1.5, t, DURATION);
-                        let at = |mark: &Mark| project(&camera, 1.5, mark.middle + mark.travelled(t, DURATION)).unwrap().x;
+                        let at = |mark: &Mark| {
+                            let middle = mark.middle + mark.travelled(t, DURATION) + mark.bounds.centre();
+                            project(&camera, 1.5, middle).map_or(f32::NAN, |point| point.x)
+                        };
                         at(&blocking.marks[0]) - at(&blocking.marks[1])
                     };
                     z0 < z1 && side(0.0) * side(DURATION) < 0.0 && side(mid).abs() < 0.2

@@ -110,7 +110,7 @@ pub(super) fn space(props: &mut Props) {
             let half = vec3(props.range(0.7, 1.3), props.range(0.6, 1.0), props.range(0.7, 1.2)) * size;
             let turn = Quat::from_rotation_y(props.range(0.0, 3.0)) * Quat::from_rotation_x(props.range(0.0, 3.0));
             let stone = props.varied(matt(0.27, 0.24, 0.22));
-            let shape = props.pick(&[Shape::Sphere, Shape::Cube]);
+            let shape = props.pick(&[Shape::Sphere, Shape::Sphere, Shape::Sphere, Shape::Cube]);
             props.put(shape, spot + Vec3::Y * height, half, turn, stone);
         }
     }
@@ -137,8 +137,9 @@ pub(super) fn underwater(props: &mut Props) -> (Cover, Vec3) {
         }
     }
     for spot in props.strew_aside(9, 3.0, 18.0, -8.0, -16.0) {
-        let size = props.range(1.0, 2.8);
-        props.rock(spot, size, matt(0.16, 0.19, 0.20));
+        let half = vec3(props.range(1.0, 2.6), props.range(0.7, 2.2), props.range(0.8, 1.5));
+        let stone = props.varied(matt(0.16, 0.19, 0.20));
+        props.ball(spot, half, stone);
     }
     for spot in props.strew_aside(4, 1.2, 5.0, -3.0, -7.0) {
         for i in 0..5 {

@@ -51,7 +51,7 @@ fn window(props: &mut Props, centre: Vec3, light: Light) {
         Light::Night => vec3(0.02, 0.04, 0.14),
         Light::GoldenHour => vec3(1.4, 0.62, 0.16),
         Light::BlueHour => vec3(0.16, 0.26, 0.75),
-        Light::Neon => vec3(0.75, 0.06, 0.65),
+        Light::Neon => vec3(0.45, 0.03, 0.40),
         Light::CandleLight => vec3(0.015, 0.015, 0.03),
     };
     props.board(centre, 1.15, 0.95, glow(outside));
@@ -128,7 +128,7 @@ pub(super) fn stage(props: &mut Props) -> (Cover, Vec3) {
 
 /// Rock walls, stalactites and stalagmites, glowing crystals, and the way out far behind.
 pub(super) fn cave(props: &mut Props, light: Light) -> (Cover, Vec3) {
-    let rock = matt(0.16, 0.125, 0.10);
+    let rock = matt(0.27, 0.19, 0.135);
     let outside = match light {
         Light::Day => vec3(0.75, 0.95, 1.15),
         Light::Night => vec3(0.03, 0.05, 0.16),
@@ -154,7 +154,7 @@ pub(super) fn cave(props: &mut Props, light: Light) -> (Cover, Vec3) {
     for spot in props.strew(20, 8.0, -3.6, -12.0) {
         let length = props.range(1.2, 3.2);
         let rock = props.varied(lighter(rock, 1.15));
-        let root = spot + Vec3::Y * 6.0;
+        let root = spot + Vec3::Y * 5.4;
         props.spike(root, root - Vec3::Y * length, length * 0.14, rock);
     }
     for spot in props.strew_aside(12, 1.6, 8.0, -2.9, -9.0) {
@@ -173,5 +173,5 @@ pub(super) fn cave(props: &mut Props, light: Light) -> (Cover, Vec3) {
         let size = props.range(0.15, 0.4);
         props.rock(spot, size, rock);
     }
-    (Cover::Rock, vec3(0.15, 0.12, 0.095))
+    (Cover::Rock, vec3(0.24, 0.17, 0.12))
 }

@@ -45,15 +45,15 @@ impl Mood {
             ),
             Light::Night => (
                 sky(
-                    vec3(0.004, 0.010, 0.045),
-                    vec3(0.022, 0.042, 0.125),
-                    disc(side * 0.42, 0.40, vec3(1.5, 1.6, 1.75), 0.045, 0.35),
+                    vec3(0.002, 0.005, 0.022),
+                    vec3(0.010, 0.020, 0.070),
+                    disc(side * 0.40, 0.20, vec3(1.5, 1.6, 1.75), 0.04, 0.3),
                     0.7,
                     0.12,
-                    vec3(0.03, 0.045, 0.10),
+                    vec3(0.02, 0.03, 0.07),
                 ),
-                key(0.85, 0.75, -0.15, vec3(0.20, 0.27, 0.48), 0.6),
-                hemisphere(vec3(0.070, 0.095, 0.20), vec3(0.035, 0.045, 0.09)),
+                key(0.85, 0.75, -0.15, vec3(0.22, 0.28, 0.44), 0.65),
+                hemisphere(vec3(0.040, 0.056, 0.125), vec3(0.020, 0.026, 0.055)),
             ),
             Light::GoldenHour => (
                 sky(
@@ -68,9 +68,9 @@ impl Mood {
                 hemisphere(vec3(0.36, 0.25, 0.24), vec3(0.24, 0.14, 0.08)),
             ),
             Light::BlueHour => (
-                sky(vec3(0.025, 0.07, 0.30), vec3(0.22, 0.34, 0.72), None, 0.12, 0.25, vec3(0.16, 0.20, 0.46)),
+                sky(vec3(0.02, 0.07, 0.36), vec3(0.36, 0.42, 0.80), None, 0.1, 0.25, vec3(0.42, 0.34, 0.60)),
                 key(0.4, 0.9, 0.5, vec3(0.16, 0.24, 0.46), 0.25),
-                hemisphere(vec3(0.16, 0.24, 0.50), vec3(0.07, 0.10, 0.22)),
+                hemisphere(vec3(0.17, 0.26, 0.62), vec3(0.08, 0.11, 0.27)),
             ),
             Light::Neon => (
                 sky(vec3(0.015, 0.006, 0.045), vec3(0.13, 0.025, 0.19), None, 0.1, 0.2, vec3(0.12, 0.03, 0.18)),
@@ -93,7 +93,7 @@ impl Mood {
         match setting {
             Setting::Room => mood.roof(vec3(0.42, 0.38, 0.32), 0.9),
             Setting::Cave => {
-                mood.roof(vec3(0.020, 0.016, 0.014), 0.5);
+                mood.roof(vec3(0.020, 0.016, 0.014), 0.75);
                 mood.fog = Fog { colour: mood.ambient.above * 0.35, density: 0.02 };
             }
             Setting::Stage => {
@@ -141,7 +141,7 @@ impl Mood {
             Light::CandleLight => vec3(0.010, 0.006, 0.004),
         };
         let disc = match light {
-            Light::Day => disc(-side * 0.30, 0.34, vec3(2.2, 2.1, 1.9), 0.04, 0.8),
+            Light::Day => disc(-side * 0.12, 0.20, vec3(2.2, 2.1, 1.9), 0.04, 0.8),
             Light::GoldenHour => self.sky.disc,
             _ => None,
         };
@@ -181,21 +181,21 @@ impl Mood {
         self.key.colour *= vec3(0.6, 0.95, 1.0);
         self.ambient.above = self.ambient.above * vec3(0.7, 1.0, 1.05) + deep * 0.3;
         self.ambient.below += deep * 0.3;
-        self.fog = Fog { colour: deep, density: 0.055 };
+        self.fog = Fog { colour: deep, density: 0.042 };
         self.fall = Fall::Bubbles;
     }
 
     /// What the weather does to the light and the air.
     pub fn weather(&mut self, weather: Weather) {
         let brightness = self.sky.horizon.dot(vec3(0.25, 0.6, 0.15));
-        let overcast = self.sky.horizon * 0.45 + Vec3::splat(brightness * 0.5);
+        let overcast = self.sky.horizon * 0.45 + Vec3::splat(brightness * 0.4);
         let (veil, sun, density) = match weather {
             Weather::Clear => return,
-            Weather::Fog => (0.92, 0.45, 0.085),
+            Weather::Fog => (0.92, 0.45, 0.055),
             Weather::Rain => (0.75, 0.5, 0.022),
             Weather::Snow => (0.7, 0.6, 0.022),
         };
-        let dim = if weather == Weather::Rain { 0.6 } else { 1.0 };
+        let dim = if weather == Weather::Rain { 0.6 } else { 0.9 };
         self.sky.horizon = self.sky.horizon.lerp(overcast, veil) * dim;
         self.sky.zenith = self.sky.zenith.lerp(overcast, veil) * dim;
         self.sky.disc = None;
@@ -258,10 +258,10 @@ fn near_lights(light: Light, side: f32) -> Vec<PointLight> {
         // A faint front fill, as film crews do, so that faces show against the moon.
         Light::Night => vec![lamp(vec3(-side * 3.0, 3.5, 5.0), vec3(0.10, 0.12, 0.18), 14.0, 0.0)],
         Light::Neon => vec![
-            lamp(vec3(-side * 3.4, 2.3, 1.6), vec3(0.95, 0.05, 0.55), 12.0, 0.0),
-            lamp(vec3(side * 3.4, 2.3, 1.2), vec3(0.03, 0.60, 0.85), 12.0, 0.0),
+            lamp(vec3(-side * 4.4, 3.2, 1.8), vec3(0.80, 0.04, 0.46), 14.0, 0.0),
+            lamp(vec3(side * 4.4, 3.2, 1.4), vec3(0.025, 0.50, 0.72), 14.0, 0.0),
         ],
-        Light::CandleLight => vec![lamp(vec3(side * 1.5, 1.7, 2.0), vec3(0.85, 0.42, 0.13), 8.5, 0.5)],
+        Light::CandleLight => vec![lamp(vec3(side * 1.9, 2.1, 1.7), vec3(0.80, 0.39, 0.12), 8.5, 0.5)],
     }
 }
 

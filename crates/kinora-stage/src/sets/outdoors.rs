@@ -10,8 +10,8 @@ use glam::{Quat, Vec3, vec3};
 
 /// Firs and leafy trees, thicker towards a dark wall of wood.
 pub(super) fn forest(props: &mut Props) -> (Cover, Vec3) {
-    let needles = matt(0.025, 0.11, 0.03);
-    let leaves = matt(0.05, 0.17, 0.025);
+    let needles = matt(0.03, 0.15, 0.04);
+    let leaves = matt(0.07, 0.24, 0.03);
     for spot in props.strew_aside(7, 1.7, 9.0, -3.2, -6.5) {
         let height = props.range(4.0, 6.5);
         props.leafy(spot, height, leaves);
@@ -39,7 +39,7 @@ pub(super) fn forest(props: &mut Props) -> (Cover, Vec3) {
         let size = props.range(0.25, 0.45);
         props.rock(spot, size, matt(0.16, 0.17, 0.14));
     }
-    (Cover::Grass, vec3(0.085, 0.12, 0.035))
+    (Cover::Grass, vec3(0.11, 0.15, 0.04))
 }
 
 /// A two-lane road with a guard rail before snow-capped peaks.
@@ -55,15 +55,15 @@ pub(super) fn mountain_road(props: &mut Props) -> (Cover, Vec3) {
     for i in -7..=7 {
         props.block(vec3(i as f32 * 1.8, 0.0, -2.95), vec3(0.05, 0.3, 0.05), matt(0.3, 0.3, 0.32));
     }
-    let stone = matt(0.17, 0.16, 0.17);
+    let stone = matt(0.20, 0.20, 0.26);
     let snow = matt(0.82, 0.85, 0.9);
     for spot in props.strew(7, 75.0, -48.0, -70.0) {
-        let height = props.range(24.0, 40.0);
-        props.mountain(spot, height, height * 0.7, stone, Some(snow));
+        let height = props.range(13.0, 20.0);
+        props.mountain(spot, height, height * 0.85, stone, Some(snow));
     }
     for spot in props.strew(6, 38.0, -22.0, -30.0) {
-        let height = props.range(4.0, 8.0);
-        props.mountain(spot, height, height * 1.5, matt(0.09, 0.13, 0.06), None);
+        let height = props.range(2.5, 4.5);
+        props.mountain(spot, height, height * 2.2, matt(0.07, 0.15, 0.05), None);
     }
     for spot in props.strew_aside(9, 2.5, 16.0, -5.0, -13.0) {
         let height = props.range(2.2, 4.5);
@@ -73,7 +73,7 @@ pub(super) fn mountain_road(props: &mut Props) -> (Cover, Vec3) {
         let size = props.range(0.15, 0.5);
         props.rock(spot, size, stone);
     }
-    (Cover::Rock, vec3(0.19, 0.17, 0.11))
+    (Cover::Rock, vec3(0.20, 0.19, 0.10))
 }
 
 /// Dunes, cacti, and mesas on the horizon.
@@ -154,8 +154,8 @@ pub(super) fn snowfield(props: &mut Props) -> (Cover, Vec3) {
         }
     }
     for spot in props.strew(7, 70.0, -45.0, -60.0) {
-        let height = props.range(14.0, 26.0);
-        props.mountain(spot, height, height * 0.9, matt(0.34, 0.42, 0.55), Some(snow));
+        let height = props.range(9.0, 15.0);
+        props.mountain(spot, height, height * 1.1, matt(0.34, 0.42, 0.55), Some(snow));
     }
     for spot in props.strew(8, 8.0, -2.9, -6.0) {
         let half = vec3(props.range(0.4, 0.9), props.range(0.12, 0.3), props.range(0.3, 0.5));
