@@ -12,7 +12,7 @@ pub fn relative_error(a: &[f32], b: &[f32]) -> f64 {
 }
 
 pub fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().to_vec().expect("f32 data")
+    tensor.into_data().try_to_vec().expect("f32 data")
 }
 
 pub fn tensor(values: Vec<f32>, device: &Device) -> Tensor<1> {

@@ -1,6 +1,6 @@
 //! The optimiser against its formulas in f64.
 
-use burn::module::Module;
+use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 use kinora_nn::optim::{AdamW, AdamWConfig, Ema, Grads, parameters};
 use kinora_nn::{Init, Linear};
@@ -16,12 +16,12 @@ const CONFIG: AdamWConfig = AdamWConfig {
 
 fn layer() -> Linear {
     let device = Device::flex().autodiff();
-    Linear::new(150, 131, true, &mut Init::new(3), &device)
+    Linear::new(150, 131, &mut Init::new(3, &device))
 }
 
 fn grads_of(layer: &Linear, seed: u64) -> Grads {
-    let x: Tensor<2> = Init::new(seed).truncated_normal([4, 150], 1.0, &layer.weight.device());
-    let out = layer.forward(x);
+    let x: Param<Tensor<2>> = Init::new(seed, &layer.weight.device()).normal([4, 150], 1.0);
+    let out = layer.forward(x.val().detach());
     Grads::take(layer, &mut (out.clone() * out).mean().backward())
 }
 
@@ -94,7 +94,10 @@ fn gradients_add_up() {
 fn the_average_follows_the_parameters() {
     let layer = layer();
     let mut ema = Ema::new(&layer);
-    let doubled = Linear::with_weight(layer.weight.val().inner() * 2.0, true);
+    let doubled = Linear {
+        weight: Param::from_tensor(layer.weight.val().inner() * 2.0),
+        bias: None,
+    };
     ema.update(&doubled, 0.75);
     let average = ema.apply(layer.clone().valid());
     let expected = values(layer.weight.val() * 1.25);

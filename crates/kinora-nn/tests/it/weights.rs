@@ -19,14 +19,21 @@ struct Model {
 }
 
 fn model(seed: u64) -> Model {
-    let (mut init, device) = (Init::new(seed), Device::flex());
+    let mut init = Init::new(seed, &Device::flex());
     let blocks = (0..2).map(|_| Block {
-        norm: LayerNorm::new(3, 1e-6, &device),
-        proj: Linear::new(3, 3, true, &mut init, &device),
+        norm: LayerNorm::new(3, &mut init),
+        proj: Linear::new(3, 3, &mut init),
     });
     Model {
         blocks: blocks.collect(),
-        head: Linear::new(3, 5, false, &mut init, &device),
+        head: without_bias(Linear::new(3, 5, &mut init)),
+    }
+}
+
+fn without_bias(layer: Linear) -> Linear {
+    Linear {
+        bias: None,
+        ..layer
     }
 }
 
@@ -78,7 +85,7 @@ fn loading_keeps_gradients_on() {
 fn differences_are_listed() {
     let mut other = model(1);
     other.blocks.pop();
-    other.head = Linear::zeros(3, 4, true, &Device::flex());
+    other.head = Linear::zeros(3, 4, &mut Init::zeros(&Device::flex()));
     let bytes = encode(&other, &no_metadata(), Dtype::F32).expect("encoded");
     let Err(WeightsError::Mismatch(mismatch)) = load(model(1), &bytes) else {
         panic!("a wrong file was taken");
@@ -155,10 +162,8 @@ fn damaged_files_are_refused() {
 
 #[test]
 fn values_too_large_for_half_precision_are_refused() {
-    let layer = Linear::with_weight(
-        Init::new(0).truncated_normal([2, 2], 1e6, &Device::flex()),
-        false,
-    );
+    let mut layer = model(0).head;
+    layer.weight = Init::new(0, &Device::flex()).normal([2, 2], 1e6);
     let error = encode(&layer, &no_metadata(), Dtype::F16).expect_err("65504 is the greatest");
     assert!(matches!(error, WeightsError::OutOfRange { .. }));
 }
