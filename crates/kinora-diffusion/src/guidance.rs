@@ -1,0 +1,59 @@
+//! Classifier-free guidance, and the step from a network's velocity to the denoiser that samplers work on.
+
+use burn::tensor::Tensor;
+use std::ops::RangeInclusive;
+
+/// What the network is asked for in one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Branches {
+    /// The velocity under the prompt: input and answer are `[B, ...]`.
+    Positive,
+    /// Under the prompt and under the negative prompt: input and answer are `[2B, ...]`, the prompt's half first.
+    Both,
+}
+
+/// Classifier-free guidance (Ho and Salimans 2022).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Guidance {
+    /// How far to go from the negative prompt's answer towards the prompt's; 1 is the prompt alone.
+    pub scale: f64,
+    /// The sigmas at which guidance acts; outside, the prompt alone is asked, in one half of the time (Kynkäänniemi
+    /// et al. 2024, "Applying Guidance in a Limited Interval").
+    pub interval: RangeInclusive<f64>,
+}
+
+impl Guidance {
+    /// Guidance at every noise level.
+    pub fn everywhere(scale: f64) -> Self {
+        Self {
+            scale,
+            interval: 0.0..=1.0,
+        }
+    }
+
+    fn acts_at(&self, sigma: f64) -> bool {
+        self.scale != 1.0 && self.interval.contains(&sigma)
+    }
+}
+
+/// The guided denoiser of a network that predicts the velocity.
+///
+/// `velocity(x, sigma, branches)` answers the velocity for each item of `x`; see [`Branches`] for the shapes.
+pub fn denoiser<const D: usize, E>(
+    mut velocity: impl FnMut(Tensor<D>, f64, Branches) -> Result<Tensor<D>, E>,
+    guidance: Guidance,
+) -> impl FnMut(&Tensor<D>, f64) -> Result<Tensor<D>, E> {
+    move |x, sigma| {
+        let v = if guidance.acts_at(sigma) {
+            let batch = x.dims()[0];
+            let twice = Tensor::cat(vec![x.clone(), x.clone()], 0);
+            let both = velocity(twice, sigma, Branches::Both)?;
+            let positive = both.clone().narrow(0, 0, batch);
+            let negative = both.narrow(0, batch, batch);
+            negative.clone() + (positive - negative) * guidance.scale
+        } else {
+            velocity(x.clone(), sigma, Branches::Positive)?
+        };
+        Ok(x.clone() - v * sigma)
+    }
+}
