@@ -1,9 +1,9 @@
-//! The subjects on four legs: dog, cat, fox, horse, elephant and dragon.
+//! The subjects on four legs: the common body, dog, cat, fox and horse. Elephant and dragon are in `giants`.
 
 use super::body::SIDES;
 use super::face::Face;
 use super::motion::Clock;
-use super::palette::{BEAK, INK, IVORY, Traits, WHITE, matt, mix, pale, shiny};
+use super::palette::{INK, Traits, WHITE, matt, mix, pale, shiny};
 use super::prowl::{Prowl, prowl};
 use super::rig::{Rig, joint, v};
 use crate::part::{Material, Part, Shape};
@@ -12,21 +12,21 @@ use crate::vocabulary::{Emotion, Subject};
 use glam::{Affine3A, Vec3};
 
 /// Proportions of an animal, as shares of its height.
-struct Frame {
+pub(super) struct Frame {
     /// Half-sizes of the trunk.
-    trunk: Vec3,
+    pub trunk: Vec3,
     /// Length of a thigh, and of a shin.
-    leg: f32,
+    pub leg: f32,
     /// Radius of the legs.
-    thick: f32,
+    pub thick: f32,
     /// From the front of the trunk to the middle of the head.
-    neck: Vec3,
+    pub neck: Vec3,
     /// Radius of the neck.
-    throat: f32,
+    pub throat: f32,
     /// Radii of the head.
-    head: Vec3,
+    pub head: Vec3,
     /// Reach of the snout beyond the head's middle, and its radius.
-    snout: [f32; 2],
+    pub snout: [f32; 2],
 }
 
 fn frame(subject: Subject, wide: f32) -> Frame {
@@ -68,13 +68,13 @@ fn frame(subject: Subject, wide: f32) -> Frame {
             [0.34, 0.085],
         ),
         Subject::Horse => of(
-            v(0.125, 0.14, 0.30),
-            0.225,
-            0.038,
-            v(0.0, 0.32, 0.18),
-            0.085,
-            v(0.085, 0.10, 0.11),
-            [0.24, 0.07],
+            v(0.145, 0.155, 0.29),
+            0.215,
+            0.046,
+            v(0.0, 0.26, 0.17),
+            0.115,
+            v(0.115, 0.115, 0.13),
+            [0.33, 0.09],
         ),
         Subject::Elephant => of(
             v(0.25, 0.25, 0.38),
@@ -86,29 +86,30 @@ fn frame(subject: Subject, wide: f32) -> Frame {
             [0.16, 0.085],
         ),
         _ => of(
-            v(0.135, 0.145, 0.28),
-            0.145,
-            0.055,
-            v(0.0, 0.40, 0.19),
-            0.072,
-            v(0.125, 0.11, 0.12),
-            [0.25, 0.085],
+            v(0.17, 0.175, 0.29),
+            0.135,
+            0.068,
+            v(0.0, 0.36, 0.17),
+            0.092,
+            v(0.155, 0.13, 0.14),
+            [0.28, 0.10],
         ),
     }
 }
 
-struct Beast {
-    rig: Rig,
-    frame: Frame,
-    is: Prowl,
+/// An animal being put together.
+pub(super) struct Beast {
+    pub rig: Rig,
+    pub frame: Frame,
+    pub is: Prowl,
     /// In metres.
-    h: f32,
-    coat: Material,
-    under: Material,
-    emotion: Emotion,
-    clock: Clock,
-    body: Affine3A,
-    head: Affine3A,
+    pub h: f32,
+    pub coat: Material,
+    pub under: Material,
+    pub emotion: Emotion,
+    pub clock: Clock,
+    pub body: Affine3A,
+    pub head: Affine3A,
 }
 
 /// The parts of an animal of the given usual height.
@@ -143,13 +144,14 @@ pub(super) fn beast(
         Subject::Dragon => shiny(colour, 0.5),
         _ => matt(colour),
     };
+    let hoofed = actor.subject == Subject::Horse;
     let mut beast = Beast {
         rig: Rig::default(),
         frame,
         is,
         h,
         coat,
-        under: matt(pale(colour)),
+        under: matt(if hoofed { INK } else { pale(colour) }),
         emotion: actor.emotion,
         clock,
         body,
@@ -159,9 +161,9 @@ pub(super) fn beast(
     match actor.subject {
         Subject::Dog => beast.dog(colour),
         Subject::Cat => beast.cat(colour),
-        Subject::Fox => beast.fox(colour),
+        Subject::Fox => beast.fox(),
         Subject::Horse => beast.horse(neck, colour),
-        Subject::Elephant => beast.elephant(colour),
+        Subject::Elephant => beast.elephant(),
         _ => beast.dragon(neck, colour),
     }
     beast.rig.parts
@@ -229,7 +231,7 @@ impl Beast {
     }
 
     /// The head with its snout, nose and face.
-    fn skull(&mut self, muzzle: Material, nose: f32) {
+    pub fn skull(&mut self, muzzle: Material, nose: f32) {
         let (h, head) = (self.h, self.frame.head * self.h);
         let [reach, radius] = self.frame.snout.map(|share| share * h);
         self.rig.ball(self.head, Vec3::ZERO, head, self.coat);
@@ -251,7 +253,8 @@ impl Beast {
         self.mouth(tip, radius);
     }
 
-    fn face(&mut self, eye: f32, gap: f32, level: f32) {
+    /// Eyes, brows and cheeks.
+    pub fn face(&mut self, eye: f32, gap: f32, level: f32) {
         let face = Face {
             head: self.head,
             centre: Vec3::ZERO,
@@ -299,13 +302,20 @@ impl Beast {
     }
 
     /// Where the tail starts.
-    fn tail(&self, extra: f32) -> Affine3A {
+    pub fn tail(&self, extra: f32) -> Affine3A {
         let trunk = self.frame.trunk;
         let [up, aside] = self.is.tail;
+        // Seated, the tail lies along the ground.
+        let lowest = if self.is.body.x < -0.2 {
+            -0.2 - self.is.body.x
+        } else {
+            -1.6
+        };
+        let up = (up + extra).max(lowest);
         joint(
             self.body,
             v(0.0, trunk.y * 0.45, -trunk.z * 0.95) * self.h,
-            v(up + extra, aside, 0.0),
+            v(up, aside, 0.0),
         )
     }
 
@@ -412,7 +422,7 @@ impl Beast {
         );
     }
 
-    fn fox(&mut self, _colour: Vec3) {
+    fn fox(&mut self) {
         let white = matt(WHITE);
         self.skull(self.coat, 0.036);
         let (h, head) = (self.h, self.frame.head * self.h);
@@ -457,184 +467,26 @@ impl Beast {
         } else {
             colour * 0.22
         });
-        self.pricked(0.5, 0.09, 0.028, INK);
+        self.pricked(0.55, 0.13, 0.04, INK);
+        // The mane stands along the crest from the brow to the withers.
         let along = self.frame.neck * h;
-        for share in [0.15, 0.42, 0.7, 0.98] {
-            self.rig.ball(
-                neck,
-                along * share + v(0.0, 0.025, -0.075) * h,
-                v(0.03, 0.075, 0.055) * h,
-                mane,
-            );
+        for share in [0.0, 0.36, 0.72, 1.08] {
+            let crest = along * share + v(0.0, 0.05, -0.085) * h;
+            self.rig.ball(neck, crest, v(0.045, 0.085, 0.075) * h, mane);
         }
         self.rig.ball(
             self.head,
-            v(0.0, 0.095, 0.03) * h,
-            v(0.035, 0.035, 0.07) * h,
+            v(0.0, 0.105, 0.05) * h,
+            v(0.05, 0.04, 0.085) * h,
             mane,
         );
-        let tail = self.tail(-0.75);
+        let tail = self.tail(-1.0);
         self.rig.bean(
             tail,
             v(0.0, 0.02, 0.0) * h,
-            v(0.0, 0.02, -0.40) * h,
-            0.055 * h,
+            v(0.0, 0.02, -0.42) * h,
+            0.075 * h,
             mane,
-        );
-    }
-
-    fn elephant(&mut self, _colour: Vec3) {
-        let (h, head) = (self.h, self.frame.head * self.h);
-        self.rig.ball(self.head, Vec3::ZERO, head, self.coat);
-        self.face(0.19, 0.52, 0.22);
-        let flap = 0.25 * self.clock.sine(1.2, 0.0) - 0.35 * self.is.ears;
-        for side in SIDES {
-            let at = joint(
-                self.head,
-                v(side * head.x * 0.8, head.y * 0.2, -head.z * 0.1),
-                v(0.0, -side * (0.35 + flap), 0.0),
-            );
-            self.rig.ball(
-                at,
-                v(side * 0.17, -0.02, 0.0) * h,
-                v(0.19, 0.22, 0.03) * h,
-                self.coat,
-            );
-            self.rig.ball(
-                at,
-                v(side * 0.165, -0.02, 0.02) * h,
-                v(0.13, 0.155, 0.02) * h,
-                matt(v(0.75, 0.38, 0.36)),
-            );
-            self.rig.horn(
-                self.head,
-                v(side * 0.09, -0.12, 0.14) * h,
-                v(side * 0.12, -0.20, 0.36) * h,
-                0.03 * h,
-                matt(IVORY),
-            );
-        }
-        // The trunk hangs in three pieces; joy and surprise lift it.
-        let lift = match self.emotion {
-            Emotion::Happy | Emotion::Surprised => -0.75,
-            Emotion::Angry => -0.45,
-            Emotion::Neutral => 0.0,
-            Emotion::Sad | Emotion::Afraid => 0.15,
-        };
-        let sway = 0.12 * self.clock.sine(1.4, 0.0);
-        let mut at = joint(
-            self.head,
-            v(0.0, -0.05, 0.14) * h,
-            v(-0.55 + lift, 0.0, sway),
-        );
-        for (length, radius) in [(0.18, 0.085), (0.16, 0.068), (0.15, 0.055)] {
-            self.rig.bean(
-                at,
-                v(0.0, 0.04, 0.0) * h,
-                v(0.0, -length - 0.02, 0.0) * h,
-                radius * h,
-                self.coat,
-            );
-            at = joint(at, v(0.0, -length, 0.0) * h, v(0.3 + lift, 0.0, sway));
-        }
-        let tail = self.tail(-0.9);
-        self.rig.rod(
-            tail,
-            Vec3::ZERO,
-            v(0.0, 0.0, -0.24) * h,
-            0.016 * h,
-            self.coat,
-        );
-        self.rig.ball(
-            tail,
-            v(0.0, 0.0, -0.26) * h,
-            Vec3::splat(0.032 * h),
-            matt(INK),
-        );
-    }
-
-    fn dragon(&mut self, neck: Affine3A, colour: Vec3) {
-        self.skull(self.coat, 0.012);
-        let (h, head) = (self.h, self.frame.head * self.h);
-        let horn = matt(IVORY);
-        let membrane = Material {
-            gloss: 0.2,
-            ..matt(mix(colour, BEAK, 0.35))
-        };
-        for side in SIDES {
-            self.rig.horn(
-                self.head,
-                v(side * head.x * 0.55, head.y * 0.6, -0.02 * h),
-                v(side * 0.12, 0.22, -0.14) * h,
-                0.036 * h,
-                horn,
-            );
-            let wing = joint(
-                self.body,
-                v(side * 0.09, 0.10, 0.06) * h,
-                v(0.0, 0.0, side * self.is.wings),
-            );
-            let (elbow, tip) = (
-                v(side * 0.26, 0.08, 0.02) * h,
-                v(side * 0.60, 0.10, -0.14) * h,
-            );
-            self.rig.rod(wing, Vec3::ZERO, elbow, 0.022 * h, self.coat);
-            self.rig.rod(wing, elbow, tip, 0.016 * h, self.coat);
-            self.rig.fin(
-                wing,
-                [Vec3::ZERO, v(side * 0.16, -0.02, -0.30) * h, elbow],
-                membrane,
-            );
-            self.rig.fin(
-                wing,
-                [
-                    elbow,
-                    v(side * 0.16, -0.02, -0.30) * h,
-                    v(side * 0.40, 0.0, -0.34) * h,
-                ],
-                membrane,
-            );
-            self.rig
-                .fin(wing, [elbow, v(side * 0.40, 0.0, -0.34) * h, tip], membrane);
-        }
-        self.rig.ball(
-            self.body,
-            v(0.0, -0.035, 0.10) * h,
-            v(0.105, 0.12, 0.19) * h,
-            self.under,
-        );
-        for share in [0.35, 0.75] {
-            let at = self.frame.neck * h * share + v(0.0, 0.01, -0.06) * h;
-            self.rig
-                .horn(neck, at, at + v(0.0, 0.07, -0.07) * h, 0.032 * h, horn);
-        }
-        let sway = self.is.tail[1] * 0.6;
-        let mut at = self.tail(-0.45);
-        for (length, radius) in [(0.22, 0.085), (0.20, 0.058), (0.18, 0.036)] {
-            self.rig.bean(
-                at,
-                v(0.0, 0.0, 0.05) * h,
-                v(0.0, 0.0, -length - 0.02) * h,
-                radius * h,
-                self.coat,
-            );
-            self.rig.horn(
-                at,
-                v(0.0, radius * 0.7, -length * 0.4) * h,
-                v(0.0, radius + 0.06, -length * 0.6) * h,
-                0.028 * h,
-                horn,
-            );
-            at = joint(at, v(0.0, 0.0, -length) * h, v(0.28, sway, 0.0));
-        }
-        self.rig.fin(
-            at,
-            [
-                v(-0.07, 0.0, 0.0) * h,
-                v(0.07, 0.0, 0.0) * h,
-                v(0.0, 0.0, -0.14) * h,
-            ],
-            membrane,
         );
     }
 }

@@ -96,16 +96,19 @@ impl Face {
                 v(pupil, pupil * look.open.max(1.0), eye * 0.35),
                 matt(INK),
             );
-            let brow = at + v(side * eye * 0.1, eye * look.raise, eye * 0.25);
-            let half = v(eye * 1.15, eye * 0.24, eye * 0.3);
-            rig.put(
-                self.head,
-                Shape::Cube,
-                brow,
-                v(0.0, 0.0, -side * look.slope),
-                half,
-                self.brow,
-            );
+            // A face at rest goes without brows: at this size a straight one reads as a frown.
+            if emotion != Emotion::Neutral {
+                let brow = at + v(-side * eye * 0.05, eye * look.raise, eye * 0.1);
+                let half = v(eye * 1.05, eye * 0.24, eye * 0.3);
+                rig.put(
+                    self.head,
+                    Shape::Cube,
+                    brow,
+                    v(0.0, 0.0, -side * look.slope),
+                    half,
+                    self.brow,
+                );
+            }
             self.mark(rig, emotion, side);
         }
     }

@@ -42,7 +42,7 @@ fn slump(emotion: Emotion) -> f32 {
 
 /// The frame of a soft body: its rigid movement, its mood, and the trembling of fear.
 fn soft(actor: &Actor, carriage: Carriage, h: f32, clock: Clock) -> Affine3A {
-    let place = whole(actor.action, carriage, clock).place(h);
+    let place = whole(actor.action, carriage, clock).place(h, v(0.15, 0.0, 0.12) * h);
     let tremble = if actor.emotion == Emotion::Afraid {
         0.015 * clock.sine(0.21, 0.0)
     } else {
@@ -202,7 +202,7 @@ fn fish(actor: &Actor, colour: Vec3, h: f32, clock: Clock) -> Vec<Part> {
     let (scales, finned) = (shiny(colour, 0.5), matt(colour * 0.55));
     let body = joint(
         base,
-        v(0.0, 0.55, 0.0) * h,
+        v(0.0, 0.44, 0.0) * h,
         v(0.0, 0.25 * sway * clock.sine(period, 0.0), 0.0),
     );
     rig.ball(body, v(0.0, 0.0, 0.10) * h, v(0.24, 0.38, 0.52) * h, scales);
@@ -507,7 +507,12 @@ fn monster_face(
             matt(INK),
         );
     }
-    for side in SIDES {
+    let brows: &[f32] = if emotion == Emotion::Neutral {
+        &[]
+    } else {
+        &SIDES
+    };
+    for &side in brows {
         let brow = middle + radii * v(side * 0.3, 0.78, 0.72);
         rig.put(
             base,

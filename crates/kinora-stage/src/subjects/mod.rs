@@ -6,6 +6,7 @@ mod beasts;
 mod body;
 mod face;
 mod flyers;
+mod giants;
 mod motion;
 mod objects;
 mod palette;
@@ -13,6 +14,7 @@ mod people;
 mod prowl;
 mod rig;
 mod stance;
+mod suits;
 mod vehicles;
 
 use crate::part::{Material, Part, Shape};
@@ -42,31 +44,31 @@ pub fn extent(subject: Subject) -> Extent {
         length,
     };
     match subject {
-        Subject::Woman => of(1.70, 0.80, 0.65),
-        Subject::Man => of(1.80, 0.90, 0.65),
-        Subject::Child => of(1.15, 0.65, 0.60),
-        Subject::Astronaut => of(1.80, 1.10, 0.85),
-        Subject::Knight => of(1.90, 1.20, 1.10),
-        Subject::Chef => of(2.05, 0.95, 0.80),
-        Subject::Wizard => of(2.20, 1.05, 0.90),
-        Subject::Robot => of(1.75, 1.10, 0.75),
-        Subject::Dog => of(0.95, 0.50, 1.30),
-        Subject::Cat => of(0.85, 0.45, 1.00),
-        Subject::Fox => of(0.90, 0.45, 1.55),
-        Subject::Horse => of(2.00, 0.65, 2.10),
-        Subject::Elephant => of(2.30, 1.75, 2.60),
-        Subject::Bird => of(0.75, 0.50, 0.75),
-        Subject::Fish => of(0.85, 0.60, 1.15),
-        Subject::Dragon => of(2.40, 2.60, 3.40),
-        Subject::Ghost => of(1.70, 1.10, 1.10),
-        Subject::Monster => of(1.60, 1.50, 1.10),
+        Subject::Woman => of(1.70, 0.75, 0.60),
+        Subject::Man => of(1.80, 0.95, 0.55),
+        Subject::Child => of(1.15, 0.62, 0.58),
+        Subject::Astronaut => of(1.80, 1.20, 0.80),
+        Subject::Knight => of(2.00, 1.15, 1.15),
+        Subject::Chef => of(2.05, 1.10, 0.65),
+        Subject::Wizard => of(2.20, 1.05, 0.85),
+        Subject::Robot => of(1.75, 1.00, 0.50),
+        Subject::Dog => of(0.92, 0.55, 1.15),
+        Subject::Cat => of(0.82, 0.50, 0.80),
+        Subject::Fox => of(0.92, 0.40, 1.45),
+        Subject::Horse => of(1.90, 0.52, 2.60),
+        Subject::Elephant => of(2.15, 2.10, 3.20),
+        Subject::Bird => of(0.78, 0.45, 0.85),
+        Subject::Fish => of(0.85, 0.72, 1.20),
+        Subject::Dragon => of(2.40, 2.70, 3.70),
+        Subject::Ghost => of(1.70, 1.15, 0.95),
+        Subject::Monster => of(1.60, 1.45, 1.10),
         Subject::Car => of(1.40, 1.70, 3.40),
         Subject::Bus => of(2.35, 1.90, 5.10),
         Subject::Boat => of(3.30, 1.50, 3.40),
-        Subject::Airplane => of(2.00, 4.70, 4.10),
-        Subject::Rocket => of(3.30, 1.90, 1.90),
-        Subject::Candle => of(0.80, 0.50, 0.50),
-        Subject::Snowman => of(1.60, 1.10, 0.90),
+        Subject::Airplane => of(1.95, 3.60, 3.70),
+        Subject::Rocket => of(3.30, 1.70, 1.70),
+        Subject::Candle => of(0.80, 0.55, 0.50),
+        Subject::Snowman => of(1.60, 1.30, 0.90),
         Subject::Balloon => of(3.00, 1.95, 1.95),
     }
 }
@@ -123,7 +125,7 @@ pub fn pose(actor: &Actor, seed: u64, t: f32) -> Vec<Part> {
             flyers::creature(actor, colour, size.height, traits, clock)
         }
         Subject::Car | Subject::Bus | Subject::Boat | Subject::Airplane | Subject::Rocket => {
-            vehicles::vehicle(actor, colour, size.height, clock)
+            vehicles::vehicle(actor, colour, size, clock)
         }
         Subject::Candle | Subject::Snowman | Subject::Balloon => {
             objects::object(actor, colour, size.height, clock)

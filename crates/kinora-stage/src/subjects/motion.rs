@@ -73,16 +73,14 @@ pub(super) struct Whole {
 }
 
 impl Whole {
-    /// The transform of a subject `height` metres tall.
-    pub fn place(&self, height: f32) -> Affine3A {
+    /// The transform of a subject `height` metres tall that stands on a base of half-width `base.x` and half-length
+    /// `base.z`: tipping raises it, so that the lower edge stays on the ground.
+    pub fn place(&self, height: f32, base: Vec3) -> Affine3A {
+        let tip = self.turn.x.sin().abs() * base.z + self.turn.z.sin().abs() * base.x;
         let pivot = v(0.0, self.pivot * height, 0.0);
         let width = self.stretch.max(0.05).sqrt().recip();
-        let turned = joint(
-            Affine3A::IDENTITY,
-            pivot + v(0.0, self.lift * height, 0.0),
-            self.turn,
-        );
-        turned
+        let up = v(0.0, self.lift * height + tip, 0.0);
+        joint(Affine3A::IDENTITY, pivot + up, self.turn)
             * Affine3A::from_translation(-pivot)
             * Affine3A::from_scale(v(width, self.stretch, width))
     }
@@ -143,7 +141,7 @@ pub(super) fn whole(action: Action, carriage: Carriage, clock: Clock) -> Whole {
         Action::Bow => is.turn.x = 0.75 * clock.swell(1.7),
         Action::LookAround => is.turn.y = 0.95 * clock.sine(1.6, 0.0),
         Action::Fly => {
-            is.lift += 0.5 + 0.05 * clock.sine(1.1, 0.0);
+            is.lift += 0.42 + 0.05 * clock.sine(1.1, 0.0);
             is.turn = v(
                 0.28 + 0.05 * clock.sine(1.1, 0.2),
                 0.0,
@@ -177,6 +175,11 @@ pub(super) fn whole(action: Action, carriage: Carriage, clock: Clock) -> Whole {
             is.pivot = 0.5;
         }
         Action::Spin => is.turn.y = clock.turned(0.8),
+    }
+    if carriage == Carriage::Rolls {
+        // Wheels and keels tip less, and sheet metal hardly squashes; flying, the nose is up.
+        is.turn.x *= if action == Action::Fly { -0.5 } else { 0.5 };
+        is.stretch = 1.0 + 0.45 * (is.stretch - 1.0);
     }
     is
 }

@@ -15,25 +15,17 @@ use glam::{Affine3A, Vec3};
 /// The parts of a candle, snowman or balloon of the given usual height.
 pub(super) fn object(actor: &Actor, colour: Vec3, height: f32, clock: Clock) -> Vec<Part> {
     let mut rig = Rig::default();
-    let place = |carriage| whole(actor.action, carriage, clock).place(height);
+    let stand = match actor.subject {
+        Subject::Candle => 0.27,
+        Subject::Snowman => 0.12,
+        _ => 0.08,
+    };
+    let base =
+        whole(actor.action, Carriage::Hops, clock).place(height, v(stand, 0.0, stand) * height);
     match actor.subject {
-        Subject::Candle => candle(
-            &mut rig,
-            place(Carriage::Hops),
-            colour,
-            height,
-            actor.action,
-            clock,
-        ),
-        Subject::Snowman => snowman(
-            &mut rig,
-            place(Carriage::Hops),
-            colour,
-            height,
-            actor,
-            clock,
-        ),
-        _ => balloon(&mut rig, place(Carriage::Hops), colour, height, clock),
+        Subject::Candle => candle(&mut rig, base, colour, height, actor.action, clock),
+        Subject::Snowman => snowman(&mut rig, base, colour, height, actor, clock),
+        _ => balloon(&mut rig, base, colour, height, clock),
     }
     rig.parts
 }
@@ -101,6 +93,8 @@ fn candle(rig: &mut Rig, base: Affine3A, colour: Vec3, h: f32, action: Action, c
 
 fn snowman(rig: &mut Rig, base: Affine3A, colour: Vec3, h: f32, actor: &Actor, clock: Clock) {
     let (snow, wool, knit) = (matt(v(0.84, 0.87, 0.92)), matt(colour), matt(colour * 0.65));
+    // The hat stands above the three balls.
+    let h = h * 0.93;
     let is = stance(actor.action, actor.emotion, clock);
     let tremble = if actor.emotion == Emotion::Afraid {
         0.015 * clock.sine(0.21, 0.0)
@@ -112,7 +106,7 @@ fn snowman(rig: &mut Rig, base: Affine3A, colour: Vec3, h: f32, actor: &Actor, c
     let bust = joint(
         base,
         v(tremble, 0.42, 0.0) * h,
-        v(is.torso.x * 0.6, 0.0, is.torso.z * 0.5),
+        v(is.torso.x.min(0.4) * 0.6, 0.0, is.torso.z * 0.5),
     );
     rig.ball(bust, v(0.0, 0.05, 0.0) * h, v(0.215, 0.19, 0.215) * h, wool);
     rig.post(

@@ -35,7 +35,7 @@ pub(super) const RUBBER: Vec3 = Vec3::new(0.02, 0.02, 0.02);
 pub(super) const GLASS: Vec3 = Vec3::new(0.25, 0.45, 0.60);
 pub(super) const WOOD: Vec3 = Vec3::new(0.22, 0.10, 0.04);
 pub(super) const BEAK: Vec3 = Vec3::new(0.95, 0.38, 0.02);
-pub(super) const MOUTH: Vec3 = Vec3::new(0.22, 0.015, 0.02);
+pub(super) const MOUTH: Vec3 = Vec3::new(0.45, 0.02, 0.03);
 pub(super) const BLUSH: Vec3 = Vec3::new(0.85, 0.22, 0.18);
 pub(super) const TEAR: Vec3 = Vec3::new(0.20, 0.55, 0.95);
 pub(super) const FLAME: Vec3 = Vec3::new(1.0, 0.42, 0.06);
@@ -98,8 +98,8 @@ impl Traits {
             v(0.80, 0.48, 0.34),
             v(0.66, 0.37, 0.23),
             v(0.45, 0.22, 0.12),
-            v(0.24, 0.11, 0.06),
-            v(0.13, 0.06, 0.035),
+            v(0.29, 0.135, 0.075),
+            v(0.19, 0.085, 0.05),
         ];
         let hairs = [
             v(0.02, 0.015, 0.012),

@@ -1,9 +1,9 @@
-//! The eight figures on two legs.
+//! The figures on two legs: proportions, and those in cloth. Those in metal and suits are in `suits`.
 
 use super::body::{Bones, Build, Outfit, SIDES};
 use super::face::Face;
 use super::motion::Clock;
-use super::palette::{GOLD, INK, NAVY, STEEL, Traits, WHITE, WOOD, glowing, matt, shiny};
+use super::palette::{GOLD, INK, NAVY, Traits, WHITE, WOOD, glowing, matt, shiny};
 use super::rig::{Rig, joint, v};
 use super::stance::stance;
 use crate::part::{Part, Shape};
@@ -12,14 +12,14 @@ use crate::vocabulary::{Emotion, Subject};
 use glam::{Affine3A, Vec3};
 
 /// A figure being put together.
-struct Figure {
-    rig: Rig,
-    build: Build,
-    bones: Bones,
-    emotion: Emotion,
-    colour: Vec3,
-    traits: Traits,
-    clock: Clock,
+pub(super) struct Figure {
+    pub rig: Rig,
+    pub build: Build,
+    pub bones: Bones,
+    pub emotion: Emotion,
+    pub colour: Vec3,
+    pub traits: Traits,
+    pub clock: Clock,
 }
 
 fn build(subject: Subject, height: f32, traits: &Traits) -> Build {
@@ -28,10 +28,24 @@ fn build(subject: Subject, height: f32, traits: &Traits) -> Build {
         leg: 0.200,
         foot: 0.03,
         torso: v(0.115 * traits.wide, 0.145, 0.085 * traits.wide),
-        head: v(0.115, 0.128, 0.115),
+        head: v(0.132, 0.142, 0.130),
         arm: 0.155,
         sleeve: 0.042,
         trouser: 0.048,
+    };
+    // Hats, plumes and aerials are part of the height that a figure is known by.
+    let crown = match subject {
+        Subject::Woman | Subject::Man => 1.0,
+        Subject::Child => 1.035,
+        Subject::Astronaut => 1.04,
+        Subject::Knight => 0.94,
+        Subject::Chef => 0.95,
+        Subject::Wizard => 0.87,
+        _ => 0.955,
+    };
+    let adult = Build {
+        height: adult.height * crown,
+        ..adult
     };
     match subject {
         Subject::Woman => Build {
@@ -50,7 +64,7 @@ fn build(subject: Subject, height: f32, traits: &Traits) -> Build {
             leg: 0.150,
             foot: 0.035,
             torso: v(0.130, 0.125, 0.100),
-            head: v(0.175, 0.175, 0.165),
+            head: v(0.190, 0.185, 0.180),
             arm: 0.130,
             sleeve: 0.050,
             trouser: 0.060,
@@ -74,7 +88,7 @@ fn build(subject: Subject, height: f32, traits: &Traits) -> Build {
         Subject::Chef => Build {
             leg: 0.165,
             torso: v(0.150, 0.140, 0.130),
-            head: v(0.120, 0.125, 0.115),
+            head: v(0.132, 0.132, 0.128),
             sleeve: 0.050,
             trouser: 0.054,
             ..adult
@@ -82,7 +96,7 @@ fn build(subject: Subject, height: f32, traits: &Traits) -> Build {
         Subject::Wizard => Build {
             leg: 0.165,
             torso: v(0.110, 0.140, 0.090),
-            head: v(0.115, 0.120, 0.110),
+            head: v(0.130, 0.130, 0.125),
             sleeve: 0.055,
             ..adult
         },
@@ -131,7 +145,8 @@ pub(super) fn figure(
 }
 
 impl Figure {
-    fn dress(&mut self, outfit: Outfit) {
+    /// Adds body, arms and legs in these clothes.
+    pub fn dress(&mut self, outfit: Outfit) {
         self.build.dress(&mut self.rig, &self.bones, &outfit);
     }
 
@@ -150,7 +165,8 @@ impl Figure {
         self.face(crown, skull, brow);
     }
 
-    fn face(&mut self, centre: Vec3, radii: Vec3, brow: Vec3) {
+    /// Adds the features to an ellipsoid on the head's joint.
+    pub fn face(&mut self, centre: Vec3, radii: Vec3, brow: Vec3) {
         let face = Face {
             head: self.bones.head,
             centre,
@@ -169,7 +185,7 @@ impl Figure {
         let down = |i: usize| self.bones.legs[i][0].transform_vector3(Vec3::NEG_Y);
         let both = (down(0) + down(1)) * 0.5;
         let local = self.bones.pelvis.inverse().transform_vector3(both);
-        let pitch = (-local.z).atan2(-local.y).clamp(-1.3, 1.3);
+        let pitch = (-local.z).atan2(-local.y).clamp(-0.6, 0.6);
         joint(self.bones.pelvis, Vec3::ZERO, v(pitch, 0.0, 0.0))
     }
 
@@ -177,11 +193,14 @@ impl Figure {
     fn skirt(&mut self, length: f32, radius: f32, material: crate::part::Material) {
         let h = self.build.height;
         let waist = self.build.chest().y * 1.9;
-        let half = (waist + length * h) * 0.5;
+        // Near the ground the cloth spreads instead of going through it.
+        let falls = (length * h).min(self.bones.pelvis.translation.y - 0.01 * h);
+        let radius = radius * (1.0 + 0.6 * (1.0 - falls / (length * h)));
+        let half = (waist + falls) * 0.5;
         let at = v(0.0, waist - half, 0.0);
         let hem = self.skirt_joint();
-        self.rig
-            .cone(hem, at, v(radius * h, half, radius * h * 0.85), material);
+        let size = v(radius, half / h, radius * 0.9) * h;
+        self.rig.cone(hem, at, size, material);
     }
 
     fn woman(&mut self) {
@@ -282,9 +301,9 @@ impl Figure {
         self.rig.put(
             head,
             Shape::Cylinder,
-            crown + skull * v(0.0, 0.55, 0.95),
+            crown + skull * v(0.0, 0.62, 0.9),
             v(0.15, 0.0, 0.0),
-            skull * v(0.72, 0.07, 0.62),
+            skull * v(0.72, 0.07, 0.5),
             cap,
         );
         self.rig.ball(
@@ -298,132 +317,6 @@ impl Figure {
             crown + skull * v(0.0, -0.1, -0.35),
             skull * v(1.02, 0.75, 0.75),
             matt(self.traits.hair),
-        );
-    }
-
-    fn astronaut(&mut self) {
-        let (suit, white) = (matt(self.colour), shiny(WHITE, 0.3));
-        let (h, chest) = (self.build.height, self.build.chest());
-        self.dress(Outfit {
-            torso: suit,
-            sleeve: suit,
-            hand: white,
-            thigh: suit,
-            shin: suit,
-            shoe: white,
-        });
-        self.rig.block(
-            self.bones.torso,
-            v(0.0, chest.y * 1.1, -chest.z * 1.35),
-            v(chest.x * 0.95, chest.y * 0.95, chest.z * 0.5),
-            white,
-        );
-        self.rig.block(
-            self.bones.torso,
-            v(0.0, chest.y * 1.15, chest.z * 1.0),
-            v(0.07, 0.045, 0.025) * h,
-            white,
-        );
-        for (side, light) in [(-0.035, v(1.0, 0.05, 0.03)), (0.035, v(0.05, 0.9, 0.1))] {
-            self.rig.ball(
-                self.bones.torso,
-                v(side * h, chest.y * 1.15, chest.z * 1.0 + 0.025 * h),
-                Vec3::splat(0.016 * h),
-                glowing(light, 0.8),
-            );
-        }
-        self.rig.post(
-            self.bones.pelvis,
-            v(0.0, 0.0, 0.0),
-            v(chest.x, 0.018 * h, chest.z * 1.05),
-            white,
-        );
-        let (skull, crown, head) = (self.build.skull(), self.build.crown(), self.bones.head);
-        self.rig.ball(head, crown, skull, white);
-        let (visor, size) = (
-            crown + skull * v(0.0, -0.02, 0.36),
-            skull * v(0.80, 0.66, 0.76),
-        );
-        self.rig.ball(head, visor, size, shiny(GOLD, 1.0));
-        if self.emotion != Emotion::Neutral {
-            self.face(visor, size, INK);
-        }
-    }
-
-    fn knight(&mut self) {
-        // Armour takes the colour but keeps its metal highlight.
-        let plate = shiny(self.colour, 0.9);
-        let steel = shiny(STEEL, 0.9);
-        let (h, chest) = (self.build.height, self.build.chest());
-        self.dress(Outfit {
-            torso: plate,
-            sleeve: plate,
-            hand: steel,
-            thigh: plate,
-            shin: plate,
-            shoe: steel,
-        });
-        self.rig.cone(
-            self.bones.pelvis,
-            v(0.0, 0.0, 0.0),
-            v(chest.x * 1.25, 0.10 * h, chest.z * 1.4),
-            plate,
-        );
-        for side in SIDES {
-            let at = v(side * chest.x * 1.25, chest.y * 1.85, 0.0);
-            self.rig
-                .ball(self.bones.torso, at, v(0.07, 0.055, 0.07) * h, steel);
-        }
-        let (skull, crown, head) = (self.build.skull(), self.build.crown(), self.bones.head);
-        self.rig.ball(
-            head,
-            crown + skull * v(0.0, 0.12, -0.12),
-            skull * v(1.14, 1.1, 1.1),
-            steel,
-        );
-        let (face, size) = (
-            crown + skull * v(0.0, -0.1, 0.22),
-            skull * v(0.86, 0.80, 0.90),
-        );
-        self.rig.ball(head, face, size, matt(self.traits.skin));
-        self.face(face, size, INK);
-        self.rig.put(
-            head,
-            Shape::Sphere,
-            crown + skull * v(0.0, 1.35, -0.45),
-            v(-0.5, 0.0, 0.0),
-            skull * v(0.24, 0.62, 0.95),
-            matt(v(0.75, 0.03, 0.03)),
-        );
-        let (sword, arm) = (self.bones.arms[1][1], -self.build.arm * h);
-        self.rig.block(
-            sword,
-            v(0.0, arm, 0.26 * h),
-            v(0.018, 0.008, 0.22) * h,
-            shiny(v(0.75, 0.78, 0.82), 1.0),
-        );
-        self.rig.block(
-            sword,
-            v(0.0, arm, 0.05 * h),
-            v(0.06, 0.012, 0.012) * h,
-            shiny(GOLD, 0.8),
-        );
-        let shield = joint(
-            self.bones.arms[0][1],
-            v(0.05 * h, arm * 0.6, 0.02 * h),
-            v(0.0, 0.9, 0.0),
-        );
-        self.rig.plate(
-            shield,
-            v(0.0, 0.0, 0.03 * h),
-            v(0.115, 0.145, 0.012) * h,
-            steel,
-        );
-        self.rig.plate(
-            shield,
-            v(0.0, 0.0, 0.04 * h),
-            v(0.095, 0.125, 0.012) * h,
-            plate,
         );
     }
 
@@ -446,17 +339,14 @@ impl Figure {
             jacket,
         );
         // The apron: a bib on the belly and a fall below it.
-        self.rig.ball(
-            self.bones.torso,
-            v(0.0, chest.y * 0.65, chest.z * 0.62),
-            v(chest.x * 0.66, chest.y * 0.82, chest.z * 0.72),
-            white,
-        );
+        let bib = v(0.0, chest.y * 0.85, chest.z * 1.22);
+        let half = v(chest.x * 0.46, chest.y * 0.62, 0.012 * h);
+        self.rig.block(self.bones.torso, bib, half, white);
         let fall = self.skirt_joint();
         self.rig.block(
             fall,
-            v(0.0, -0.08 * h, chest.z * 0.95),
-            v(chest.x * 0.68, 0.115 * h, 0.012 * h),
+            v(0.0, -0.08 * h, chest.z * 1.1),
+            v(chest.x * 0.56, 0.105 * h, 0.012 * h),
             white,
         );
         self.rig.ball(
@@ -565,162 +455,5 @@ impl Figure {
             Vec3::splat(0.05 * h),
             glowing(v(0.35, 0.75, 1.0), orb),
         );
-    }
-
-    fn robot(&mut self) {
-        let (paint, joints) = (shiny(self.colour, 0.6), shiny(STEEL, 0.7));
-        let (h, chest) = (self.build.height, self.build.chest());
-        let bones = &self.bones;
-        let rig = &mut self.rig;
-        rig.block(
-            bones.torso,
-            v(0.0, chest.y * 1.05, 0.0),
-            v(chest.x, chest.y * 0.95, chest.z),
-            paint,
-        );
-        rig.block(
-            bones.torso,
-            v(0.0, chest.y * 1.2, chest.z),
-            v(chest.x * 0.6, chest.y * 0.4, 0.012 * h),
-            matt(NAVY),
-        );
-        let beat = 0.5 + 0.3 * self.clock.sine(0.8, 0.0);
-        for (x, light) in [
-            (-0.3, v(1.0, 0.1, 0.05)),
-            (0.0, v(1.0, 0.8, 0.1)),
-            (0.3, v(0.1, 0.9, 0.2)),
-        ] {
-            rig.ball(
-                bones.torso,
-                v(x * chest.x, chest.y * 1.2, chest.z + 0.012 * h),
-                Vec3::splat(0.022 * h),
-                glowing(light, beat),
-            );
-        }
-        rig.block(
-            bones.pelvis,
-            v(0.0, 0.0, 0.0),
-            v(chest.x * 0.75, 0.035 * h, chest.z * 0.8),
-            joints,
-        );
-        let (arm, leg, foot) = (self.build.arm * h, self.build.leg * h, self.build.foot * h);
-        let (sleeve, trouser) = (self.build.sleeve * h, self.build.trouser * h);
-        for [upper, fore] in bones.arms {
-            rig.ball(upper, Vec3::ZERO, Vec3::splat(sleeve * 1.5), joints);
-            rig.rod(
-                upper,
-                v(0.0, 0.0, 0.0),
-                v(0.0, -arm, 0.0),
-                sleeve * 0.7,
-                joints,
-            );
-            rig.block(
-                fore,
-                v(0.0, -arm * 0.45, 0.0),
-                v(sleeve * 1.15, arm * 0.5, sleeve * 1.15),
-                paint,
-            );
-            rig.block(
-                fore,
-                v(0.0, -arm * 1.05, 0.0),
-                v(sleeve * 0.8, sleeve * 0.7, sleeve * 1.0),
-                joints,
-            );
-        }
-        for [thigh, shin] in bones.legs {
-            rig.rod(
-                thigh,
-                v(0.0, 0.0, 0.0),
-                v(0.0, -leg, 0.0),
-                trouser * 0.75,
-                joints,
-            );
-            rig.block(
-                shin,
-                v(0.0, -leg * 0.45, 0.0),
-                v(trouser * 1.2, leg * 0.5, trouser * 1.2),
-                paint,
-            );
-            rig.block(
-                shin,
-                v(0.0, -leg, trouser * 0.6),
-                v(trouser * 1.3, foot, trouser * 2.0),
-                joints,
-            );
-        }
-        self.robot_head();
-    }
-
-    fn robot_head(&mut self) {
-        let (skull, crown, head) = (self.build.skull(), self.build.crown(), self.bones.head);
-        let (paint, joints) = (shiny(self.colour, 0.6), shiny(STEEL, 0.7));
-        let rig = &mut self.rig;
-        rig.block(head, crown + skull * v(0.0, 0.12, 0.0), skull, paint);
-        rig.post(
-            head,
-            crown + skull * v(0.0, -0.95, 0.0),
-            skull * v(0.35, 0.2, 0.35),
-            joints,
-        );
-        let screen = crown + skull * v(0.0, 0.1, 1.0);
-        rig.block(head, screen, skull * v(0.86, 0.78, 0.06), matt(NAVY));
-        rig.rod(
-            head,
-            crown + skull * v(0.0, 1.1, 0.0),
-            crown + skull * v(0.0, 1.85, 0.0),
-            skull.x * 0.07,
-            joints,
-        );
-        rig.ball(
-            head,
-            crown + skull * v(0.0, 1.95, 0.0),
-            Vec3::splat(skull.x * 0.2),
-            glowing(v(1.0, 0.12, 0.05), 0.6 + 0.4 * self.clock.sine(0.8, 0.0)),
-        );
-        let light = glowing(v(0.25, 0.95, 1.0), 1.0);
-        // Eyes and mouth are lights on a flat screen: how tall, how slanted, how curved.
-        let (tall, slant, curve, gape) = match self.emotion {
-            Emotion::Neutral => (0.24, 0.0, 0.0, 0.0),
-            Emotion::Happy => (0.26, 0.0, 0.22, 0.0),
-            Emotion::Sad => (0.14, 0.5, -0.22, 0.0),
-            Emotion::Angry => (0.12, -0.55, -0.12, 0.0),
-            Emotion::Surprised => (0.38, 0.0, 0.0, 0.2),
-            Emotion::Afraid => (0.34, 0.4, -0.1, 0.08),
-        };
-        let front = screen + skull * v(0.0, 0.0, 0.08);
-        for side in SIDES {
-            let eye = front + skull * v(side * 0.42, 0.25, 0.0);
-            rig.put(
-                head,
-                Shape::Sphere,
-                eye,
-                v(0.0, 0.0, -side * slant),
-                skull * v(0.25, tall, 0.08),
-                light,
-            );
-            let from = front + skull * v(0.0, -0.38, 0.0);
-            rig.rod(
-                head,
-                from,
-                from + skull * v(side * 0.4, curve, 0.0),
-                skull.x * 0.065,
-                light,
-            );
-            rig.wheel(
-                head,
-                crown + skull * v(side * 1.08, 0.1, 0.0),
-                skull.x * 0.3,
-                skull.x * 0.1,
-                joints,
-            );
-        }
-        if gape > 0.0 {
-            rig.ball(
-                head,
-                front + skull * v(0.0, -0.38, 0.0),
-                skull * v(0.24, gape, 0.08),
-                light,
-            );
-        }
     }
 }

@@ -234,7 +234,7 @@ fn settle(is: &mut Prowl, action: Action, clock: Clock) {
 fn hang(is: &mut Prowl, action: Action, clock: Clock) {
     match action {
         Action::Fly => {
-            is.hangs = Some(0.95 + 0.05 * clock.sine(1.2, 0.0));
+            is.hangs = Some(1.25 + 0.05 * clock.sine(1.2, 0.0));
             is.body = v(-0.12, 0.0, 0.12 * clock.sine(1.7, 0.0));
             let kick = 0.12 * clock.sine(0.6, 0.0);
             is.legs = [
@@ -249,7 +249,7 @@ fn hang(is: &mut Prowl, action: Action, clock: Clock) {
             is.wings = 0.25 + 0.8 * clock.sine(0.6, 0.0);
         }
         Action::Swim => {
-            is.hangs = Some(0.34 + 0.03 * clock.sine(1.1, 0.0));
+            is.hangs = Some(0.52 + 0.03 * clock.sine(1.1, 0.0));
             is.body = v(
                 -0.08,
                 0.12 * clock.sine(1.1, 0.0),
@@ -263,7 +263,7 @@ fn hang(is: &mut Prowl, action: Action, clock: Clock) {
         }
         _ => {
             let bob = clock.sine(2.0, 0.0);
-            is.hangs = Some(0.86 + 0.05 * bob);
+            is.hangs = Some(1.12 + 0.05 * bob);
             is.body = v(0.1 * clock.sine(2.4, 0.3), 0.0, 0.14 * bob);
             is.legs = [
                 limb(0.35, 0.25, 0.3),

@@ -52,8 +52,8 @@ fn resting(emotion: Emotion, clock: Clock) -> Stance {
             is.arms = [limb(0.15, 0.5 + 0.08 * breath, 0.5); 2];
         }
         Emotion::Sad => {
-            is.head.x += 0.38;
-            is.torso.x += 0.26;
+            is.head.x += 0.24;
+            is.torso.x += 0.22;
             is.arms = [limb(0.28, 0.05, 0.05); 2];
         }
         Emotion::Angry => {

@@ -57,7 +57,7 @@ fn bounds(parts: &[Part]) -> (Vec3, Vec3) {
 fn every_pose_is_finite_small_and_in_its_room() {
     for &subject in Subject::ALL {
         let size = extent(subject);
-        let room = 1.5 * size.height.max(size.width).max(size.length);
+        let room = 1.65 * size.height.max(size.width).max(size.length);
         for &action in Action::ALL {
             for &emotion in Emotion::ALL {
                 for (seed, t) in [(1, 0.0), (2, 0.4), (3, 1.1), (4, 2.0)] {

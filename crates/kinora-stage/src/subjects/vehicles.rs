@@ -13,15 +13,19 @@ use crate::vocabulary::{Action, Subject};
 use glam::{Affine3A, Vec3};
 use std::f32::consts::{FRAC_PI_2, TAU};
 
-/// The parts of a vehicle of the given usual height.
-pub(super) fn vehicle(actor: &Actor, colour: Vec3, height: f32, clock: Clock) -> Vec<Part> {
+/// The parts of a vehicle of the given size.
+pub(super) fn vehicle(actor: &Actor, colour: Vec3, size: Extent, clock: Clock) -> Vec<Part> {
     let mut rig = Rig::default();
     let carriage = if actor.subject == Subject::Rocket {
         Carriage::Hops
     } else {
         Carriage::Rolls
     };
-    let base = whole(actor.action, carriage, clock).place(height);
+    // A boat that floats is on the water, not above it.
+    let moored = actor.subject == Subject::Boat && actor.action == Action::Float;
+    let action = if moored { Action::Stand } else { actor.action };
+    let base =
+        whole(action, carriage, clock).place(size.height, v(size.width, 0.0, size.length) * 0.33);
     match actor.subject {
         Subject::Car => car(&mut rig, base, colour, actor, clock),
         Subject::Bus => bus(&mut rig, base, colour, actor, clock),
@@ -36,11 +40,8 @@ pub(super) fn vehicle(actor: &Actor, colour: Vec3, height: f32, clock: Clock) ->
 pub(super) fn kart(parts: &mut Vec<Part>, actor: &Actor, colour: Vec3, size: Extent, clock: Clock) {
     let mut rig = Rig::default();
     let radius = kart_height(size) * 0.55;
-    let half = v(
-        size.width * 0.45,
-        radius * 0.45,
-        size.length.max(size.width) * 0.6,
-    );
+    let long = size.length.min(size.height * 1.4).max(size.width);
+    let half = v(size.width * 0.45, radius * 0.45, long * 0.6);
     let bounce = 0.04 * radius * clock.sine(0.3, 0.0);
     let base = Affine3A::from_translation(v(0.0, bounce, 0.0));
     rig.block(base, v(0.0, radius * 1.35, 0.0), half, matt(colour * 0.75));
@@ -213,10 +214,10 @@ fn bus(rig: &mut Rig, base: Affine3A, colour: Vec3, actor: &Actor, clock: Clock)
 
 fn boat(rig: &mut Rig, base: Affine3A, colour: Vec3, actor: &Actor, clock: Clock) {
     // A boat is never quite still; under way it rocks more.
-    let rough = if matches!(actor.action, Action::Stand | Action::Flicker) {
-        0.3
-    } else {
-        1.0
+    let rough = match actor.action {
+        Action::Stand | Action::Flicker => 0.3,
+        Action::Float => 0.7,
+        _ => 1.0,
     };
     let rock = v(
         0.05 * clock.sine(1.6, 0.0),
@@ -319,19 +320,19 @@ fn airplane(rig: &mut Rig, base: Affine3A, colour: Vec3, actor: &Actor, clock: C
         v(if flying { 0.0 } else { -0.07 }, 0.0, 0.0),
     );
     let (paint, wing) = (shiny(colour, 0.6), shiny(colour * 0.8, 0.5));
-    rig.bean(hull, v(0.0, 0.0, -0.9), v(0.0, 0.0, 1.65), 0.46, paint);
-    rig.horn(hull, v(0.0, 0.02, 0.3), v(0.0, 0.22, -2.2), 0.42, paint);
-    rig.block(hull, v(0.0, -0.08, 0.35), v(2.15, 0.055, 0.40), wing);
+    rig.bean(hull, v(0.0, 0.0, -0.9), v(0.0, 0.0, 1.75), 0.58, paint);
+    rig.horn(hull, v(0.0, 0.02, 0.3), v(0.0, 0.22, -1.85), 0.52, paint);
+    rig.block(hull, v(0.0, -0.08, 0.35), v(1.6, 0.09, 0.50), wing);
     for side in SIDES {
         rig.ball(
             hull,
-            v(side * 2.15, -0.08, 0.35),
-            v(0.2, 0.06, 0.40),
+            v(side * 1.6, -0.08, 0.35),
+            v(0.22, 0.09, 0.48),
             matt(WHITE),
         );
         rig.ball(
             hull,
-            v(side * 1.2, -0.03, 0.35),
+            v(side * 1.0, -0.02, 0.35),
             v(0.22, 0.06, 0.22),
             matt(WHITE),
         );
@@ -344,19 +345,19 @@ fn airplane(rig: &mut Rig, base: Affine3A, colour: Vec3, actor: &Actor, clock: C
         );
         rig.wheel(hull, v(side * 0.50, -0.74, 0.65), 0.22, 0.09, matt(RUBBER));
     }
-    rig.block(hull, v(0.0, 0.20, -1.85), v(0.80, 0.04, 0.24), wing);
-    rig.block(hull, v(0.0, 0.58, -1.95), v(0.045, 0.42, 0.26), wing);
+    rig.block(hull, v(0.0, 0.20, -1.55), v(0.75, 0.05, 0.25), wing);
+    rig.block(hull, v(0.0, 0.58, -1.62), v(0.06, 0.42, 0.28), wing);
     rig.put(
         hull,
         Shape::Cube,
-        v(0.0, 0.95, -2.0),
+        v(0.0, 0.95, -1.67),
         v(0.0, 0.0, 0.0),
-        v(0.05, 0.10, 0.22),
+        v(0.07, 0.10, 0.25),
         matt(WHITE),
     );
     rig.ball(
         hull,
-        v(0.0, 0.34, 0.35),
+        v(0.0, 0.44, 0.30),
         v(0.28, 0.30, 0.50),
         shiny(GLASS * 0.5, 1.0),
     );
@@ -421,24 +422,18 @@ fn rocket(rig: &mut Rig, base: Affine3A, colour: Vec3, actor: &Actor, clock: Clo
         rig.put(
             at,
             Shape::Cube,
-            v(0.0, 0.55, 0.66),
-            v(0.75, 0.0, 0.0),
-            v(0.045, 0.46, 0.16),
+            v(0.0, 0.48, 0.70),
+            v(-0.62, 0.0, 0.0),
+            v(0.06, 0.50, 0.17),
             fins,
         );
     }
     let thrust = match actor.action {
-        Action::Stand
-        | Action::Sit
-        | Action::Kneel
-        | Action::Bow
-        | Action::Melt
-        | Action::LookAround
-        | Action::Turn => 0.0,
         Action::Fly => 1.1,
+        Action::Float => 0.7,
         Action::Jump => clock.jump().1,
-        Action::Flicker => 0.45,
-        _ => 0.5,
+        Action::Walk | Action::Run | Action::Swim | Action::Flicker => 0.45,
+        _ => 0.0,
     };
     if thrust > 0.05 {
         let fire = clock.flicker() * thrust;
