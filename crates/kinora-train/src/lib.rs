@@ -1,1 +1,31 @@
-//! kinora-train
+//! Trains and measures Kinora's models: clips and latents cached on disk, losses, one training loop with exact resume,
+//! sheets, export and evaluation.
+
+mod attributes;
+mod checkpoint;
+mod clips;
+pub mod config;
+pub mod dit;
+mod error;
+mod export;
+mod heads;
+mod journal;
+mod latents;
+mod order;
+mod metrics;
+mod pixel_loss;
+mod pixels;
+mod random;
+mod run;
+mod sample;
+mod schedule;
+mod shards;
+pub mod vae;
+
+pub use attributes::Attribute;
+pub use checkpoint::RunFolder;
+pub use clips::{ClipCache, Clips, Label};
+pub use error::TrainError;
+pub use journal::{Entry, read_journal};
+pub use metrics::{psnr, ssim};
+pub use run::{Control, Event, Loss, Outcome, Progress, Task, draw_curve, run};

@@ -1,0 +1,202 @@
+//! Training of the text encoder and the diffusion transformer by flow matching on cached latents.
+
+use crate::{
+    RunFolder, TrainError,
+    attributes::Attribute,
+    clips::ClipCache,
+    config::{DitTraining, ModelConfig},
+    export,
+    heads::Heads,
+    latents::{self, Latents},
+    order::{Order, Source},
+    pixels::{floats, spread},
+    random::{Purpose, generator, stream},
+    run::{Event, Loss, Task},
+    sample::{Drawing, Painter},
+};
+use burn::{
+    module::Module,
+    tensor::{Device, Tensor, TensorData},
+};
+use kinora_diffusion::{Timesteps, noised, velocity};
+use kinora_media::{SheetRow, contact_sheet, save_png};
+use kinora_models::kinora1::{Config, Kinora1, Tokenizer, Vae, latent_frames};
+use kinora_nn::{Init, noise};
+use kinora_stage::{Length, Scene, caption};
+use rand::Rng;
+use std::{collections::BTreeMap, path::Path, sync::atomic::AtomicBool};
+
+/// What is trained: the model, and heads that only training uses.
+#[derive(Module, Debug)]
+pub struct Pupil {
+    kinora1: Kinora1,
+    heads: Heads,
+}
+
+/// Trains the text encoder and the transformer.
+pub struct DitTask {
+    config: DitTraining,
+    model: Config,
+    words: Vec<String>,
+    tokenizer: Tokenizer,
+    vae: Vae,
+    latents: Vec<Latents>,
+    order: Order,
+    device: Device,
+}
+
+impl DitTask {
+    /// Prepares the task over rendered clips: encodes them, measures the latents and gathers the captions' words.
+    ///
+    /// # Errors
+    /// When the autoencoder can't be read, a batch names no bucket or asks for more frames than its clips have, or
+    /// the caches can't be written.
+    pub fn new(
+        config: DitTraining,
+        model: &ModelConfig,
+        clips: &ClipCache,
+        stop: &AtomicBool,
+        report: &mut dyn FnMut(Event),
+    ) -> Result<Self, TrainError> {
+        let vae = export::read_vae(model, &config.vae, &Device::flex())?;
+        let mark = export::vae_mark(&config.vae)?;
+        let mut latents = Vec::with_capacity(config.batches.len());
+        let mut sources = Vec::with_capacity(config.batches.len());
+        for batch in &config.batches {
+            let clips = clips.bucket(&batch.bucket)?;
+            if batch.frames % 4 != 1 || batch.frames > clips.bucket.frames || batch.batch == 0 {
+                return Err(TrainError::Config(format!(
+                    "{batch:?}: frames are 1 + 4k and at most the bucket's {}, a batch has at least 1 sample",
+                    clips.bucket.frames
+                )));
+            }
+            let cache =
+                Latents::fill(clips, &vae, &mark, model.vae.latent_channels, &config.latents, stop, report)?;
+            sources.push(Source { weight: batch.weight, batch: batch.batch, records: cache.len() });
+            latents.push(cache);
+        }
+        if latents.is_empty() {
+            return Err(TrainError::Config("there must be at least one kind of batch".into()));
+        }
+        let stats = latents::statistics(&latents, &config.latents.join("statistics.json"))?;
+        let words = vocabulary();
+        let tokenizer = Tokenizer::new(words.clone()).map_err(|error| TrainError::Config(error.to_string()))?;
+        let model = model.complete(words.len(), stats)?;
+        let order = Order::new(config.seed, sources);
+        Ok(Self { config, model, words, tokenizer, vae, latents, order, device: Device::flex().autodiff() })
+    }
+
+    /// The model with fresh weights.
+    pub fn fresh(&self) -> Pupil {
+        let mut init = Init::new(self.config.seed, &self.device);
+        let kinora1 = Kinora1::new(&self.model, &mut init);
+        Pupil { kinora1, heads: Heads::new(self.model.text.width, &mut init) }
+    }
+
+    /// The caption of a clip on one pass over the data, or nothing for the samples without.
+    fn caption(&self, scene: &Scene, index: u64) -> Vec<u32> {
+        let flow = &self.config.flow;
+        let mut rng = generator(self.config.seed, Purpose::Caption, index);
+        if rng.random_bool(flow.caption_dropout) {
+            return Vec::new();
+        }
+        let mut ticket = rng.random::<f64>() * flow.caption_lengths.iter().sum::<f64>();
+        let chosen = flow.caption_lengths.iter().position(|share| {
+            ticket -= share;
+            ticket < 0.0
+        });
+        let length = chosen.map_or(Length::Paragraph, |place| Length::ALL[place]);
+        self.tokenizer.encode(&caption(scene, length, &mut rng)).ids
+    }
+
+    fn tensor(&self, values: Vec<f32>, shape: [usize; 5]) -> Tensor<5> {
+        Tensor::from_data(TensorData::new(values, shape), &self.device)
+    }
+}
+
+/// The words of all captions and the marks the tokenizer keeps.
+fn vocabulary() -> Vec<String> {
+    let marks = [",", ".", ":", ";"].map(String::from);
+    marks.into_iter().chain(kinora_stage::words()).collect()
+}
+
+impl Task for DitTask {
+    type Model = Pupil;
+
+    fn loss(&mut self, model: &Pupil, step: u64) -> Result<Loss, TrainError> {
+        let batch = self.order.at(step);
+        let kind = &self.config.batches[batch.source];
+        let cache = &self.latents[batch.source];
+        let stats = &self.model.latent;
+        let (mut clean, mut captions, mut classes) = (Vec::new(), Vec::new(), Vec::new());
+        for &(record, pass) in &batch.records {
+            let latent = cache.read(record, latent_frames(kind.frames))?;
+            let channels = stats.mean.iter().zip(&stats.std).cycle();
+            clean.extend(latent.into_iter().zip(channels).map(|(value, (mean, std))| (value - mean) / std));
+            let scene = &cache.label(record).scene;
+            captions.push(self.caption(scene, (pass << 32 | record) << 8 | batch.source as u64));
+            classes.push(Attribute::ALL.iter().map(|attribute| attribute.of(scene)).collect());
+        }
+        let samples = batch.records.len();
+        let [_, height, width, channels] = cache.dims;
+        let shape = [samples, latent_frames(kind.frames), height, width, channels];
+        let seed = self.config.seed;
+        let noise = noise::normal(seed, stream(Purpose::Noise, step), clean.len());
+        let levels = Timesteps {
+            mean: self.config.flow.sigma_mean,
+            std: self.config.flow.sigma_deviation,
+            shift: self.config.flow.sigma_shift,
+        };
+        let sigma = levels.draw(seed, stream(Purpose::Level, step), samples);
+        let sigma = Tensor::<1>::from_data(TensorData::new(sigma, [samples]), &self.device);
+        let (clean, noise) = (self.tensor(clean, shape), self.tensor(noise, shape));
+
+        let text = model.kinora1.text.forward(&captions, &self.device);
+        let x = noised(clean.clone(), noise.clone(), sigma.clone()); // (B, T, h, w, C)
+        let answer = model.kinora1.dit.forward(x, sigma, &text);
+        let flow = (answer - velocity(clean, noise)).square().mean();
+        let mut parts = BTreeMap::from([("flow".to_string(), floats(flow.clone())[0])]);
+        let mut loss = flow;
+        if step < self.config.attributes.steps {
+            let shares: Vec<f32> = captions.iter().map(|ids| if ids.is_empty() { 0.0 } else { 1.0 }).collect();
+            let named = model.heads.loss(text.pooled, &classes, &shares, &Attribute::ALL);
+            parts.insert("attributes".to_string(), floats(named.clone())[0]);
+            loss = loss + named * self.config.attributes.weight;
+        }
+        Ok(Loss { value: parts["flow"], backward: loss, parts, samples })
+    }
+
+    fn observe(&mut self, model: &Pupil, step: u64, folder: &RunFolder) -> Result<String, TrainError> {
+        let defaults = &self.model.defaults;
+        let painter = Painter {
+            model: &model.kinora1,
+            vae: &self.vae,
+            latent: &self.model.latent,
+            tokenizer: &self.tokenizer,
+        };
+        let (width, height) = (defaults.width, defaults.height);
+        let drawing = Drawing {
+            width,
+            height,
+            frames: defaults.frames,
+            steps: self.config.sheet_steps,
+            guidance: f64::from(defaults.guidance),
+            shift: f64::from(defaults.shift),
+            sampler: export::sampler(defaults)?,
+            seed: 0,
+        };
+        let clips = painter.draw(&self.config.prompts, &drawing);
+        let row = |(prompt, frames): (&String, Vec<u8>)| SheetRow {
+            label: prompt.clone(),
+            frames: spread(&frames, width, height, 5),
+        };
+        let rows: Vec<SheetRow> = self.config.prompts.iter().zip(clips).map(row).collect();
+        let path = folder.sheets().join(format!("samples-{step:06}.png"));
+        save_png(&contact_sheet(&rows), &path)?;
+        Ok(format!("samples in {}", path.display()))
+    }
+
+    fn export(&self, model: &Pupil, folder: &Path) -> Result<(), TrainError> {
+        export::write_model(&model.kinora1, &self.vae, &self.model, &self.words, folder)
+    }
+}

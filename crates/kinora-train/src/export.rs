@@ -1,0 +1,75 @@
+//! Models as they ship: averaged weights in f16 with their configuration, licence and origin.
+
+use crate::{config::ModelConfig, error::TrainError, shards::read_json, shards::write_json};
+use burn::tensor::Device;
+use kinora_diffusion::{ParseSamplerError, Sampler};
+use kinora_models::{
+    kinora1::{Config, Defaults, Kinora1, Vae, VaeConfig},
+    registry::file,
+};
+use kinora_nn::{
+    Init,
+    weights::{self, Dtype},
+};
+use std::{collections::BTreeMap, path::Path};
+
+/// The configuration beside an autoencoder that is not part of a whole model yet.
+const VAE_CONFIG: &str = "vae.json";
+
+/// What the header of a weight file says of its origin.
+fn metadata(name: &str, licence: &str, part: &str) -> BTreeMap<String, String> {
+    let training = "trained from scratch on clips of Kinora's own film stage, no other data";
+    [("model", name), ("part", part), ("license", licence), ("training", training)]
+        .map(|(key, value)| (key.to_string(), value.to_string()))
+        .into()
+}
+
+/// Writes an autoencoder and its configuration into `folder`.
+pub(crate) fn write_vae(vae: &Vae, model: &ModelConfig, folder: &Path) -> Result<(), TrainError> {
+    std::fs::create_dir_all(folder).map_err(TrainError::io("make", folder))?;
+    write_json(&folder.join(VAE_CONFIG), &model.vae)?;
+    Ok(weights::save(vae, &metadata(&model.name, &model.licence, "vae"), &folder.join(file::VAE), Dtype::F16)?)
+}
+
+/// Reads the autoencoder that [`write_vae`] wrote.
+///
+/// # Errors
+/// When a file is missing or damaged, or the autoencoder has another shape than `model` says.
+pub(crate) fn read_vae(model: &ModelConfig, folder: &Path, device: &Device) -> Result<Vae, TrainError> {
+    let path = folder.join(VAE_CONFIG);
+    if read_json::<VaeConfig>("autoencoder configuration", &path)? != model.vae {
+        return Err(TrainError::OtherRun { path, reason: "its sizes differ from the model configuration's".into() });
+    }
+    Ok(weights::load_file(Vae::new(&model.vae, &mut Init::zeros(device)), &folder.join(file::VAE))?)
+}
+
+/// A short mark of the autoencoder's weights, so that latents of others are told apart (FNV-1a, 64 bits).
+pub(crate) fn vae_mark(folder: &Path) -> Result<String, TrainError> {
+    let path = folder.join(file::VAE);
+    let bytes = std::fs::read(&path).map_err(TrainError::io("read", &path))?;
+    let mark = bytes.iter().fold(0xcbf2_9ce4_8422_2325u64, |mark, &byte| {
+        (mark ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    Ok(format!("{mark:016x}"))
+}
+
+/// Writes a whole model folder but for its card, which is written by hand.
+pub(crate) fn write_model(
+    model: &Kinora1,
+    vae: &Vae,
+    config: &Config,
+    words: &[String],
+    folder: &Path,
+) -> Result<(), TrainError> {
+    std::fs::create_dir_all(folder).map_err(TrainError::io("make", folder))?;
+    let about = |part| metadata(&config.name, &config.licence, part);
+    write_json(&folder.join(file::CONFIG), config)?;
+    write_json(&folder.join(file::VOCABULARY), &words)?;
+    weights::save(vae, &about("vae"), &folder.join(file::VAE), Dtype::F16)?;
+    Ok(weights::save(model, &about("text and dit"), &folder.join(file::DIT), Dtype::F16)?)
+}
+
+/// The sampler that the defaults name.
+pub(crate) fn sampler(defaults: &Defaults) -> Result<Sampler, TrainError> {
+    defaults.sampler.parse().map_err(|error: ParseSamplerError| TrainError::Config(error.to_string()))
+}

@@ -1,0 +1,260 @@
+//! Training of the autoencoder: crops of stage clips, a loss on pixels and edges, held-out PSNR and SSIM.
+
+use crate::{
+    RunFolder, TrainError,
+    clips::{ClipCache, Clips},
+    config::{CropConfig, ModelConfig, Split, VaeTraining},
+    export,
+    metrics::{psnr, ssim},
+    pixel_loss::pixel_loss,
+    pixels::{self, floats},
+    random::{Purpose, generator, stream},
+    run::{Loss, Task},
+};
+use burn::tensor::{Device, Tensor, TensorData};
+use kinora_media::{SheetRow, contact_sheet, save_png};
+use kinora_models::kinora1::Vae;
+use kinora_nn::{Init, noise};
+use rand::Rng;
+use rayon::prelude::*;
+use serde::Serialize;
+use std::{collections::BTreeMap, path::Path};
+
+/// Trains the autoencoder.
+pub struct VaeTask {
+    config: VaeTraining,
+    model: ModelConfig,
+    clips: ClipCache,
+    device: Device,
+}
+
+impl VaeTask {
+    /// Prepares the task over rendered clips.
+    ///
+    /// # Errors
+    /// When no clip is large and long enough for a crop, or there are no held-out clips to observe.
+    pub fn new(config: VaeTraining, model: ModelConfig, clips: ClipCache) -> Result<Self, TrainError> {
+        if config.crops.is_empty() || clips.split(Split::HeldOut).next().is_none() {
+            return Err(TrainError::Config("the autoencoder needs at least one crop and one held-out bucket".into()));
+        }
+        for crop in &config.crops {
+            if crop.width % 16 != 0 || crop.height % 16 != 0 || crop.frames % 4 != 1 || crop.batch == 0 {
+                return Err(TrainError::Config(format!("{crop:?}: sizes are multiples of 16, frames are 1 + 4k")));
+            }
+            if eligible(&clips, *crop).next().is_none() {
+                return Err(TrainError::Config(format!("{crop:?} fits in no training clip")));
+            }
+        }
+        Ok(Self { config, model, clips, device: Device::flex().autodiff() })
+    }
+
+    /// The model with fresh weights.
+    pub fn fresh(&self) -> Vae {
+        Vae::new(&self.model.vae, &mut Init::new(self.config.seed, &self.device))
+    }
+
+    /// A batch of crops `[B, T, H, W, 3]` as plain numbers; a pure function of the step.
+    fn batch(&self, step: u64) -> Result<(Vec<f32>, [usize; 5]), TrainError> {
+        let mut rng = generator(self.config.seed, Purpose::Order, step);
+        let total: f64 = self.config.crops.iter().map(|crop| crop.weight).sum();
+        let mut ticket = rng.random::<f64>() * total;
+        let last = self.config.crops.len() - 1;
+        let choice = self.config.crops[..last].iter().position(|crop| {
+            ticket -= crop.weight;
+            ticket < 0.0
+        });
+        let crop = self.config.crops[choice.unwrap_or(last)];
+        let sources: Vec<&Clips> = eligible(&self.clips, crop).collect();
+        let samples = (0..crop.batch as u64)
+            .into_par_iter()
+            .map(|sample| self.crop(&crop, &sources, step << 8 | sample))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok((samples.concat(), [crop.batch, crop.frames, crop.height, crop.width, 3]))
+    }
+
+    fn crop(&self, crop: &CropConfig, sources: &[&Clips], index: u64) -> Result<Vec<f32>, TrainError> {
+        let mut rng = generator(self.config.seed, Purpose::Crop, index);
+        let mut clip = rng.random_range(0..sources.iter().map(|clips| clips.len()).sum());
+        let mut source = sources.iter();
+        let mut clips = source.next().expect("an eligible bucket was found at the start");
+        while clip >= clips.len() {
+            clip -= clips.len();
+            clips = source.next().expect("the clip is below the sum of the lengths");
+        }
+        let bucket = &clips.bucket;
+        let first = rng.random_range(0..=bucket.frames - crop.frames);
+        let (x, y) = (rng.random_range(0..=bucket.width - crop.width), rng.random_range(0..=bucket.height - crop.height));
+        let bytes = clips.frames(clip, first..first + crop.frames)?;
+        let mut values = Vec::with_capacity(crop.frames * crop.height * crop.width * 3);
+        for frame in bytes.chunks_exact(bucket.frame_bytes()) {
+            for row in frame.chunks_exact(bucket.width * 3).skip(y).take(crop.height) {
+                values.extend(pixels::to_model(row[x * 3..(x + crop.width) * 3].iter().copied()));
+            }
+        }
+        Ok(values)
+    }
+}
+
+/// Training buckets that a crop fits in.
+fn eligible(clips: &ClipCache, crop: CropConfig) -> impl Iterator<Item = &Clips> {
+    clips.split(Split::Training).filter(move |clips| {
+        let bucket = &clips.bucket;
+        bucket.width >= crop.width && bucket.height >= crop.height && bucket.frames >= crop.frames
+    })
+}
+
+impl Task for VaeTask {
+    type Model = Vae;
+
+    fn loss(&mut self, model: &Vae, step: u64) -> Result<Loss, TrainError> {
+        let loss = &self.config.loss;
+        let (target, dims) = self.batch(step)?;
+        let video = Tensor::<5>::from_data(TensorData::new(target.clone(), dims), &self.device);
+        let latent = model.encode(video); // (B, 1+k, H/16, W/16, C)
+        let shape = latent.shape();
+        let noise = noise::normal(self.config.seed, stream(Purpose::Noise, step), shape.num_elements());
+        let noise = Tensor::<5>::from_data(TensorData::new(noise, shape), &self.device) * loss.latent_noise;
+        let recon = model.decode(latent.clone() + noise); // (B, T, H, W, 3)
+        let pixel = pixel_loss(&floats(recon.clone()), &target, dims, loss);
+        let latent_square = latent.square().mean();
+        let size = floats(latent_square.clone())[0];
+        // The gradient of <recon, g> with respect to the reconstruction is g.
+        let gradient = Tensor::<5>::from_data(TensorData::new(pixel.gradient, dims), &self.device);
+        Ok(Loss {
+            backward: (recon * gradient).sum() + latent_square * loss.latent_square,
+            value: pixel.value + loss.latent_square * size,
+            parts: [
+                ("absolute", pixel.absolute),
+                // Pixels span 2, and PSNR is relative to the span.
+                ("psnr", 10.0 * (4.0 / pixel.square).log10()),
+                ("edges", pixel.edges),
+                ("latent_square", size),
+            ]
+            .map(|(name, value)| (name.to_string(), value))
+            .into(),
+            samples: dims[0],
+        })
+    }
+
+    fn observe(&mut self, model: &Vae, step: u64, folder: &RunFolder) -> Result<String, TrainError> {
+        let (scores, sheet) = reconstruct(model, &self.clips, self.config.observe_clips, 4)?;
+        save_png(&contact_sheet(&sheet), &folder.sheets().join(format!("reconstruction-{step:06}.png")))?;
+        let all = scores.iter().fold(Mean::default(), |mean, score| mean.with(score.psnr, score.ssim));
+        Ok(format!("held-out PSNR {:.2} dB, SSIM {:.4}", all.psnr(), all.ssim()))
+    }
+
+    fn export(&self, model: &Vae, folder: &Path) -> Result<(), TrainError> {
+        export::write_vae(model, &self.model, folder)
+    }
+}
+
+/// How well one clip survives compression.
+#[derive(Clone, Debug, Serialize)]
+pub struct Score {
+    /// Finish of the picture.
+    pub look: String,
+    /// Mean over the frames, dB.
+    pub psnr: f64,
+    /// Mean over the frames.
+    pub ssim: f64,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Mean {
+    count: f64,
+    psnr: f64,
+    ssim: f64,
+}
+
+impl Mean {
+    fn with(self, psnr: f64, ssim: f64) -> Self {
+        Self { count: self.count + 1.0, psnr: self.psnr + psnr, ssim: self.ssim + ssim }
+    }
+
+    fn psnr(&self) -> f64 {
+        self.psnr / self.count
+    }
+
+    fn ssim(&self) -> f64 {
+        self.ssim / self.count
+    }
+}
+
+/// Encodes and decodes the first `count` held-out clips; a sheet row for each of the first `rows` and its copy.
+fn reconstruct(
+    model: &Vae,
+    clips: &ClipCache,
+    count: u64,
+    rows: usize,
+) -> Result<(Vec<Score>, Vec<SheetRow>), TrainError> {
+    let device = Device::flex();
+    let mut scores = Vec::new();
+    let mut sheet = Vec::new();
+    let held_out = clips.split(Split::HeldOut).flat_map(|clips| (0..clips.len()).map(move |clip| (clips, clip)));
+    for (clips, clip) in held_out.take(count as usize) {
+        let (width, height) = (clips.bucket.width, clips.bucket.height);
+        let frames = clips.frames(clip, 0..clips.bucket.frames)?;
+        let video = pixels::video(&frames, width, height, &device);
+        let copy = pixels::to_bytes(&floats(model.decode(model.encode(video))));
+        let pairs = frames.chunks_exact(clips.bucket.frame_bytes()).zip(copy.chunks_exact(clips.bucket.frame_bytes()));
+        let mean = pairs.fold(Mean::default(), |mean, (a, b)| mean.with(psnr(a, b), ssim(a, b, width, height)));
+        let look = serde_json::to_value(clips.label(clip).scene.look).map_err(TrainError::malformed("look", Path::new("scene")))?;
+        let look = look.as_str().unwrap_or_default().to_string();
+        if sheet.len() < 2 * rows {
+            let label = format!("{look}: PSNR {:.1} dB, SSIM {:.3}", mean.psnr(), mean.ssim());
+            sheet.push(SheetRow { label, frames: pixels::spread(&frames, width, height, 4) });
+            sheet.push(SheetRow { label: String::new(), frames: pixels::spread(&copy, width, height, 4) });
+        }
+        scores.push(Score { look, psnr: mean.psnr(), ssim: mean.ssim() });
+    }
+    Ok((scores, sheet))
+}
+
+/// What `kinora eval vae` reports.
+#[derive(Clone, Debug, Serialize)]
+pub struct VaeReport {
+    /// Held-out clips measured.
+    pub clips: usize,
+    /// Over all clips.
+    pub all: Summary,
+    /// For each look.
+    pub looks: BTreeMap<String, Summary>,
+}
+
+/// Means over clips.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Summary {
+    /// Clips.
+    pub clips: usize,
+    /// dB.
+    pub psnr: f64,
+    /// The worst clip's, dB.
+    pub least_psnr: f64,
+    /// Structural similarity.
+    pub ssim: f64,
+}
+
+impl Summary {
+    fn of(scores: &[&Score]) -> Self {
+        let mean = scores.iter().fold(Mean::default(), |mean, score| mean.with(score.psnr, score.ssim));
+        let least_psnr = scores.iter().map(|score| score.psnr).fold(f64::INFINITY, f64::min);
+        Self { clips: scores.len(), psnr: mean.psnr(), least_psnr, ssim: mean.ssim() }
+    }
+}
+
+/// Measures an autoencoder on held-out clips and draws originals above their copies.
+pub fn evaluate(model: &Vae, clips: &ClipCache, count: u64, sheet: Option<&Path>) -> Result<VaeReport, TrainError> {
+    let (scores, rows) = reconstruct(model, clips, count, 8)?;
+    if let Some(path) = sheet {
+        save_png(&contact_sheet(&rows), path)?;
+    }
+    let mut looks: BTreeMap<String, Vec<&Score>> = BTreeMap::new();
+    for score in &scores {
+        looks.entry(score.look.clone()).or_default().push(score);
+    }
+    Ok(VaeReport {
+        clips: scores.len(),
+        all: Summary::of(&scores.iter().collect::<Vec<_>>()),
+        looks: looks.into_iter().map(|(look, scores)| (look, Summary::of(&scores))).collect(),
+    })
+}
