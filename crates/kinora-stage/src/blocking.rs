@@ -130,7 +130,7 @@ impl Blocking {
 }
 
 /// Height of the frame at the first actor, in metres. Several actors are never framed closer than in a full shot.
-fn frame(scene: &Scene) -> f32 {
+pub(crate) fn frame(scene: &Scene) -> f32 {
     let Some(first) = scene.cast.first() else { return 1.0 };
     // Who has a face is cut at the waist or the shoulders; anything else is filmed whole, or from the front.
     let upright = first.subject.has_face();

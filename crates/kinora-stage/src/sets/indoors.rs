@@ -99,12 +99,13 @@ fn bookshelf(props: &mut Props, foot: Vec3) {
 
 /// A theatre: a red curtain in folds, boards, and footlights along the back.
 pub(super) fn stage(props: &mut Props) -> (Cover, Vec3) {
-    let velvet = matt(0.42, 0.012, 0.02);
+    let velvet = props.varied(matt(0.42, 0.012, 0.02));
     let back = -3.9;
     for i in -24..=24 {
         let foot = vec3(i as f32 * 0.42, 0.0, back + if i % 2 == 0 { 0.0 } else { 0.16 });
         let fold = if i % 2 == 0 { lighter(velvet, 0.6) } else { velvet };
-        props.rod(foot, foot + Vec3::Y * 7.0, 0.24, fold);
+        let width = props.range(0.21, 0.27);
+        props.rod(foot, foot + Vec3::Y * 7.0, width, fold);
     }
     let gold = polished(0.65, 0.42, 0.09);
     for i in -5..=5 {
@@ -118,6 +119,19 @@ pub(super) fn stage(props: &mut Props) -> (Cover, Vec3) {
             props.rod(foot, foot + Vec3::Y * 7.0, 0.26, lighter(velvet, 1.2 - 0.12 * fold as f32));
         }
         props.rod(vec3(side * 4.45, 1.5, back + 1.4), vec3(side * 5.9, 1.5, back + 0.9), 0.09, gold);
+    }
+    // What is left of the last play: a column or a painted tree at one side or both.
+    let first = props.side();
+    for side in [first, -first].into_iter().take(props.pick(&[1, 2])) {
+        let foot = vec3(side * props.range(2.3, 3.3), 0.0, back + 0.95);
+        if props.pick(&[true, false]) {
+            props.block(foot, vec3(0.36, 0.14, 0.3), matt(0.6, 0.57, 0.5));
+            props.rod(foot, foot + Vec3::Y * 2.4, 0.22, matt(0.62, 0.6, 0.54));
+            props.block(foot + Vec3::Y * 2.4, vec3(0.36, 0.12, 0.3), matt(0.6, 0.57, 0.5));
+        } else {
+            props.rod(foot, foot + Vec3::Y * 1.0, 0.1, matt(0.2, 0.11, 0.05));
+            props.spike(foot + Vec3::Y * 0.7, foot + Vec3::Y * 2.5, 0.65, matt(0.05, 0.22, 0.07));
+        }
     }
     for i in -5..=5 {
         let spot = vec3(i as f32 * 0.8, 0.0, back + 0.75);

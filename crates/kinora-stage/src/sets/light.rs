@@ -68,9 +68,9 @@ impl Mood {
                 hemisphere(vec3(0.36, 0.25, 0.24), vec3(0.24, 0.14, 0.08)),
             ),
             Light::BlueHour => (
-                sky(vec3(0.02, 0.07, 0.36), vec3(0.36, 0.42, 0.80), None, 0.1, 0.25, vec3(0.42, 0.34, 0.60)),
+                sky(vec3(0.015, 0.06, 0.36), vec3(0.21, 0.31, 0.80), None, 0.1, 0.25, vec3(0.42, 0.34, 0.60)),
                 key(0.4, 0.9, 0.5, vec3(0.16, 0.24, 0.46), 0.25),
-                hemisphere(vec3(0.17, 0.26, 0.62), vec3(0.08, 0.11, 0.27)),
+                hemisphere(vec3(0.14, 0.24, 0.66), vec3(0.07, 0.10, 0.28)),
             ),
             Light::Neon => (
                 sky(vec3(0.015, 0.006, 0.045), vec3(0.13, 0.025, 0.19), None, 0.1, 0.2, vec3(0.12, 0.03, 0.18)),
@@ -102,9 +102,9 @@ impl Mood {
             }
             Setting::Space => mood.space(light, side),
             Setting::Underwater => mood.underwater(light),
-            Setting::NeonStreet if !matches!(light, Light::Day | Light::GoldenHour | Light::Neon) => {
-                mood.lights = near_lights(Light::Neon, side);
-                mood.lights.iter_mut().for_each(|lamp| lamp.colour *= 0.55);
+            // Street lamps, so that only neon light paints the actors magenta and cyan.
+            Setting::NeonStreet if matches!(light, Light::Night | Light::BlueHour) => {
+                mood.lights = [-1.0, 1.0].map(|side| lamp(vec3(side * 2.6, 3.4, 1.0), vec3(0.30, 0.22, 0.12), 13.0, 0.0)).into();
             }
             _ => {}
         }
@@ -155,6 +155,9 @@ impl Mood {
             cloud_colour: nebula * 1.5,
         };
         self.ambient.below = self.ambient.above * 0.6;
+        if light == Light::Night {
+            self.key.colour *= 1.9;
+        }
         self.fog.density = 0.0;
     }
 
@@ -188,7 +191,7 @@ impl Mood {
     /// What the weather does to the light and the air.
     pub fn weather(&mut self, weather: Weather) {
         let brightness = self.sky.horizon.dot(vec3(0.25, 0.6, 0.15));
-        let overcast = self.sky.horizon * 0.45 + Vec3::splat(brightness * 0.4);
+        let overcast = self.sky.horizon * 0.36 + Vec3::splat(brightness * 0.48);
         let (veil, sun, density) = match weather {
             Weather::Clear => return,
             Weather::Fog => (0.92, 0.45, 0.055),
@@ -232,13 +235,21 @@ impl Mood {
         }
     }
 
-    /// From set units to metres: `scale` metres each.
-    pub fn scale(&mut self, scale: f32) {
+    /// Near lights burn lower over ground as bright as snow, which would else drown in them.
+    pub fn spare(&mut self, ground: &Ground) {
+        if ground.albedo.min_element() > 0.6 {
+            self.lights.iter_mut().for_each(|lamp| lamp.colour *= 0.55);
+        }
+    }
+
+    /// From set units to metres, `scale` metres each, for a shot whose frame is `frame` metres high at the actors:
+    /// however far the camera is, the air leaves them readable.
+    pub fn scale(&mut self, scale: f32, frame: f32) {
         for lamp in &mut self.lights {
             lamp.position *= scale;
             lamp.reach *= scale;
         }
-        self.fog.density /= scale;
+        self.fog.density = (self.fog.density / scale).min(0.32 / frame);
     }
 }
 

@@ -47,7 +47,7 @@ pub fn build(scene: &Scene) -> Set {
     let mut mood = Mood::of(light, scene.setting, side);
     mood.weather(scene.weather);
     let scale = blocking::scale(scene);
-    mood.scale(scale);
+    mood.scale(scale, blocking::frame(scene));
     let parts = (props.parts.into_iter())
         .map(|mut part| {
             part.transform = Affine3A::from_scale(Vec3::splat(scale)) * part.transform;
@@ -58,6 +58,7 @@ pub fn build(scene: &Scene) -> Set {
         let wet = if scene.setting == Setting::NeonStreet { 0.6 } else { 0.0 };
         let mut ground = Ground { cover, albedo, wet, level: 0.0 };
         Mood::soak(scene.weather, &mut ground);
+        mood.spare(&ground);
         ground
     });
     Set { parts, ground, sky: mood.sky, key: mood.key, ambient: mood.ambient, lights: mood.lights, fog: mood.fog, fall: mood.fall, scale }
@@ -68,6 +69,30 @@ fn whiten(props: &mut Props) {
     for part in &mut props.parts {
         if part.material.emission == Vec3::ZERO {
             part.material.albedo = part.material.albedo.lerp(vec3(0.80, 0.84, 0.90), 0.45);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sets_are_well_formed_and_differ_by_seed() {
+        for seed in 0..400 {
+            let scene = Scene::sample(seed);
+            let set = build(&scene);
+            assert!((30..=160).contains(&set.parts.len()), "{:?} has {} parts", scene.setting, set.parts.len());
+            for part in &set.parts {
+                let size = part.transform.matrix3.determinant().abs();
+                assert!(size.is_finite() && size > 0.0, "a flat or endless part in {:?}", scene.setting);
+                assert!(part.transform.translation.is_finite(), "a part without a place in {:?}", scene.setting);
+            }
+            assert!(set.lights.len() <= 4, "{} lights in {:?}", set.lights.len(), scene.setting);
+            assert!(set.key.direction.is_normalized() && set.fog.density.is_finite());
+            assert!(set == build(&scene), "the same scene gives another set in {:?}", scene.setting);
+            let other = build(&Scene { seed: seed + 1, ..scene.clone() });
+            assert!(set.parts != other.parts, "{:?} is the same for every seed", scene.setting);
         }
     }
 }
