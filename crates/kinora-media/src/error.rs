@@ -36,7 +36,7 @@ pub enum MediaError {
     },
 
     /// A file is damaged, or not what its name says.
-    #[error("{} is not a sound {kind} file: {reason}", path.display())]
+    #[error("{} is not a sound {kind}: {reason}", path.display())]
     Corrupt {
         /// The file read.
         path: PathBuf,

@@ -119,8 +119,7 @@ impl Palette {
         let mut indices = Vec::with_capacity(pixels.len() / 3);
         for (at, pixel) in pixels.chunks_exact(3).enumerate() {
             let offset = BAYER[at / width % 4][at % width % 4] - 8;
-            let shifted =
-                [0, 1, 2].map(|c| (i16::from(pixel[c]) + offset / 2 + 2).clamp(0, 255) as u8);
+            let shifted = [0, 1, 2].map(|c| (i16::from(pixel[c]) + offset / 2).clamp(0, 255) as u8);
             let key = shifted
                 .iter()
                 .fold(0, |key, c| key << 6 | usize::from(c >> 2));

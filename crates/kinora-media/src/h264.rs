@@ -134,3 +134,74 @@ fn without_start_code(nal: &[u8]) -> &[u8] {
         .or_else(|| nal.strip_prefix(&[0, 0, 1]))
         .unwrap_or(nal)
 }
+
+#[cfg(test)]
+mod tests {
+    use openh264::decoder::Decoder;
+    use openh264::formats::YUVSource;
+
+    use super::*;
+    use crate::Fps;
+
+    #[test]
+    fn the_decoded_luma_is_close_to_the_source() {
+        let (width, height, count) = (100usize, 70usize, 7usize);
+        let picture = |t: usize| {
+            let pixel = move |x: usize, y: usize| {
+                [(x * 2 + t * 3) as u8, (y * 3) as u8, (x * y / 40) as u8]
+            };
+            (0..height)
+                .flat_map(|y| (0..width).flat_map(move |x| pixel(x, y)))
+                .collect::<Vec<u8>>()
+        };
+        let frames: Vec<_> = (0..count).map(picture).collect();
+        let clip = Clip::new(width as u32, height as u32, Fps::new(2, 1).unwrap(), frames).unwrap();
+        let stream = encode(&clip).unwrap();
+        let keys: Vec<_> = stream.samples.iter().map(|sample| sample.key).collect();
+        assert_eq!(
+            keys,
+            [true, false, false, false, true, false, false],
+            "a key frame every two seconds"
+        );
+
+        let mut decoder = Decoder::new().unwrap();
+        let mut units = vec![
+            [
+                &[0, 0, 0, 1],
+                &stream.sps[..],
+                &[0, 0, 0, 1],
+                &stream.pps[..],
+            ]
+            .concat(),
+        ];
+        for sample in &stream.samples {
+            let mut rest = &sample.bytes[..];
+            while let Some((len, tail)) = rest.split_first_chunk() {
+                let (nal, tail) = tail.split_at(u32::from_be_bytes(*len) as usize);
+                units.push([&[0, 0, 0, 1], nal].concat());
+                rest = tail;
+            }
+        }
+        let mut shown = 0;
+        for unit in units {
+            let Some(decoded) = decoder.decode(&unit).unwrap() else {
+                continue;
+            };
+            assert_eq!(decoded.dimensions(), (width, height));
+            let source = rgb_to_yuv420(&clip.frames()[shown], width, height).y;
+            let rows = decoded
+                .y()
+                .chunks(decoded.strides().0)
+                .flat_map(|row| &row[..width]);
+            let square: f64 = source
+                .iter()
+                .zip(rows)
+                .map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2))
+                .sum();
+            let psnr = 10.0 * (255.0f64.powi(2) * source.len() as f64 / square).log10();
+            assert!(psnr > 44.0, "frame {shown}: {psnr:.1} dB");
+            shown += 1;
+        }
+        assert_eq!(shown, count);
+    }
+}

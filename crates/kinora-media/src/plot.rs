@@ -217,7 +217,7 @@ fn number(value: f64) -> String {
     let (scaled, unit) = match value.abs() {
         v if v >= 1e9 => (value / 1e9, "G"),
         v if v >= 1e6 => (value / 1e6, "M"),
-        v if v >= 1e4 => (value / 1e3, "k"),
+        v if v >= 1e3 => (value / 1e3, "k"),
         v if v > 0.0 && v < 1e-3 => return format!("{value:.0e}"),
         _ => (value, ""),
     };

@@ -30,10 +30,10 @@ pub enum Kind {
 impl Kind {
     fn name(self) -> &'static str {
         match self {
-            Self::Mp4 => "MP4",
-            Self::Gif => "GIF",
-            Self::Png => "PNG",
-            Self::Frames => "frame folder",
+            Self::Mp4 => "MP4 file",
+            Self::Gif => "GIF file",
+            Self::Png => "PNG file",
+            Self::Frames => "folder of frames",
         }
     }
 }
@@ -83,7 +83,7 @@ pub fn probe(path: &Path) -> Result<Probe, MediaError> {
         } else {
             "its first bytes are those of another kind of file"
         };
-        return Err(corrupt(path, "MP4, GIF or PNG", reason));
+        return Err(corrupt(path, "MP4, GIF or PNG file", reason));
     };
     let mut file = File::open(path).map_err(io)?;
     let (shape, recipe) = match kind {
@@ -104,7 +104,7 @@ pub fn read_recipe(path: &Path) -> Result<Value, MediaError> {
     probe.recipe.ok_or_else(|| {
         corrupt(
             path,
-            "Kinora",
+            "Kinora file",
             "it carries no recipe: it was made by another program, or its metadata was stripped",
         )
     })

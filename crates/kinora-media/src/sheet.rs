@@ -58,3 +58,27 @@ pub fn contact_sheet(rows: &[SheetRow]) -> RgbImage {
     }
     sheet
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::Rgb;
+
+    #[test]
+    fn frames_stand_in_a_row_below_their_wrapped_label() {
+        let red = RgbImage::from_pixel(40, 30, Rgb([255, 0, 0]));
+        let row = |label: &str| SheetRow {
+            label: label.into(),
+            frames: vec![red.clone(); 5],
+        };
+        let two_lines = "a red fox runs through a snowy forest";
+        let sheet = contact_sheet(&[row("fox"), row(two_lines)]);
+        assert_eq!(
+            sheet.dimensions(),
+            (5 * 44 + 4, (8 + LINE + 30) + (8 + 2 * LINE + 30))
+        );
+        let reds = sheet.pixels().filter(|p| p.0 == [255, 0, 0]).count();
+        assert_eq!(reds, 10 * 40 * 30, "each frame is whole");
+        assert_eq!(sheet.get_pixel(4, GAP + LINE).0, [255, 0, 0]);
+    }
+}
