@@ -5,10 +5,12 @@
 //! colour for two or three, so every value stays common in training, and what people ask for most (a boat at sea, a
 //! red car, an astronaut in space) is trained on. About one scene in six is held out.
 
+use crate::blocking::size;
 use crate::scene::{Actor, Scene, Shot};
 use crate::validate::{can_swim, relation_holds};
 use crate::vocabulary::{
-    Action, Angle, CameraMove, Colour, Emotion, Light, Look, Relation, Setting, ShotSize, Subject, Weather,
+    Action, Angle, CameraMove, Colour, Emotion, Light, Look, Relation, Setting, ShotSize, Subject,
+    Weather,
 };
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -125,7 +127,11 @@ fn draw_cast(rng: &mut ChaCha8Rng, setting: Setting) -> (Relation, Vec<Actor>) {
         Relation::Crowd => {
             let uniform = rng.random_bool(0.8);
             for _ in 1..rng.random_range(3..=4) {
-                let colour = if uniform { first.colour } else { any(rng, Colour::ALL) };
+                let colour = if uniform {
+                    first.colour
+                } else {
+                    any(rng, Colour::ALL)
+                };
                 cast.push(Actor { colour, ..first });
             }
         }
@@ -148,7 +154,12 @@ fn draw_relation(rng: &mut ChaCha8Rng, first: Subject) -> Relation {
 }
 
 /// An actor whose action `fits`; swimmers like water, and those who can float do so in space.
-fn draw_actor(rng: &mut ChaCha8Rng, subject: Subject, setting: Setting, fits: impl Fn(Action) -> bool) -> Actor {
+fn draw_actor(
+    rng: &mut ChaCha8Rng,
+    subject: Subject,
+    setting: Setting,
+    fits: impl Fn(Action) -> bool,
+) -> Actor {
     let possible: Vec<(Action, u32)> = (subject.actions().iter())
         .filter(|&&action| fits(action) && (action != Action::Swim || can_swim(subject, setting)))
         .map(|&action| {
@@ -157,17 +168,33 @@ fn draw_actor(rng: &mut ChaCha8Rng, subject: Subject, setting: Setting, fits: im
             (action, if native { 5 } else { 1 })
         })
         .collect();
-    let emotion = if !subject.has_face() || rng.random_bool(0.3) { Emotion::Neutral } else { any(rng, Emotion::ALL) };
-    Actor { subject, colour: any(rng, Colour::ALL), action: weighted(rng, &possible), emotion }
+    let emotion = if !subject.shows_emotion() || rng.random_bool(0.3) {
+        Emotion::Neutral
+    } else {
+        any(rng, Emotion::ALL)
+    };
+    Actor {
+        subject,
+        colour: any(rng, Colour::ALL),
+        action: weighted(rng, &possible),
+        emotion,
+    }
 }
 
 /// The second of two: often of the same kind, never so much bigger or smaller that one of them is lost in the frame.
-fn draw_companion(rng: &mut ChaCha8Rng, first: Actor, setting: Setting, relation: Relation) -> Actor {
+fn draw_companion(
+    rng: &mut ChaCha8Rng,
+    first: Actor,
+    setting: Setting,
+    relation: Relation,
+) -> Actor {
     let holds = |action| relation_holds(relation, first.action, action);
     let able = |subject: &Subject| {
-        bulk(*subject).abs_diff(bulk(first.subject)) <= 1
-            && (subject.actions().iter())
-                .any(|&action| holds(action) && (action != Action::Swim || can_swim(*subject, setting)))
+        let (a, b) = (size(*subject), size(first.subject));
+        a.max(b) < 2.2 * a.min(b)
+            && (subject.actions().iter()).any(|&action| {
+                holds(action) && (action != Action::Swim || can_swim(*subject, setting))
+            })
     };
     let subject = if rng.random_bool(0.3) && able(&first.subject) {
         first.subject
@@ -176,35 +203,49 @@ fn draw_companion(rng: &mut ChaCha8Rng, first: Actor, setting: Setting, relation
         any(rng, &able)
     };
     let same = subject.can(first.action) && holds(first.action);
-    let in_step = same && rng.random_bool(0.5) && (first.action != Action::Swim || can_swim(subject, setting));
-    draw_actor(rng, subject, setting, |action| if in_step { action == first.action } else { holds(action) })
-}
-
-/// A rough order of size, from what stands on a table to what one boards.
-fn bulk(subject: Subject) -> u8 {
-    use Subject::*;
-    match subject {
-        Candle | Bird | Fish | Cat | Balloon => 0,
-        Dog | Fox | Child | Snowman => 1,
-        Woman | Man | Astronaut | Knight | Chef | Wizard | Robot | Ghost | Monster | Horse => 2,
-        Elephant | Dragon | Car => 3,
-        Bus | Boat | Airplane | Rocket => 4,
-    }
+    let in_step = same
+        && rng.random_bool(0.5)
+        && (first.action != Action::Swim || can_swim(subject, setting));
+    draw_actor(rng, subject, setting, |action| {
+        if in_step {
+            action == first.action
+        } else {
+            holds(action)
+        }
+    })
 }
 
 fn draw_light(rng: &mut ChaCha8Rng, setting: Setting) -> Light {
-    let weights: &[u32] = if setting == Setting::NeonStreet { &[6, 2, 1, 1] } else { &[6, 4, 4, 3, 2, 1] };
-    let lights: Vec<(Light, u32)> = setting.lights().iter().copied().zip(weights.iter().copied()).collect();
+    let weights: &[u32] = if setting == Setting::NeonStreet {
+        &[6, 2, 1, 1]
+    } else {
+        &[6, 4, 4, 3, 2, 1]
+    };
+    let lights: Vec<(Light, u32)> = setting
+        .lights()
+        .iter()
+        .copied()
+        .zip(weights.iter().copied())
+        .collect();
     weighted(rng, &lights)
 }
 
 fn draw_weather(rng: &mut ChaCha8Rng, setting: Setting) -> Weather {
-    let weathers: Vec<(Weather, u32)> = setting.weathers().iter().copied().zip([5, 3, 3, 2]).collect();
+    let weathers: Vec<(Weather, u32)> = setting
+        .weathers()
+        .iter()
+        .copied()
+        .zip([5, 3, 3, 2])
+        .collect();
     weighted(rng, &weathers)
 }
 
 fn draw_look(rng: &mut ChaCha8Rng) -> Look {
-    if rng.random_bool(0.35) { Look::Plain } else { any(rng, &Look::ALL[1..]) }
+    if rng.random_bool(0.35) {
+        Look::Plain
+    } else {
+        any(rng, &Look::ALL[1..])
+    }
 }
 
 fn draw_shot(rng: &mut ChaCha8Rng, cast: &[Actor]) -> Shot {
@@ -221,11 +262,148 @@ fn draw_shot(rng: &mut ChaCha8Rng, cast: &[Actor]) -> Shot {
     );
     let angle = weighted(
         rng,
-        &[(Angle::EyeLevel, 60), (Angle::Low, 12), (Angle::High, 12), (Angle::Overhead, 8), (Angle::Dutch, 8)],
+        &[
+            (Angle::EyeLevel, 60),
+            (Angle::Low, 12),
+            (Angle::High, 12),
+            (Angle::Overhead, 8),
+            (Angle::Dutch, 8),
+        ],
     );
     let moves: Vec<(CameraMove, u32)> = (CameraMove::ALL.iter())
         .filter(|&&choice| choice != CameraMove::Track || cast[0].action.locomotes())
         .map(|&choice| (choice, if choice == CameraMove::Static { 5 } else { 1 }))
         .collect();
-    Shot { size, angle, camera_move: weighted(rng, &moves) }
+    Shot {
+        size,
+        angle,
+        camera_move: weighted(rng, &moves),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+    use std::fmt::Debug;
+    use std::hash::Hash;
+
+    const SAMPLES: u64 = 5_000;
+
+    fn scenes() -> impl Iterator<Item = Scene> {
+        (0..SAMPLES).map(Scene::sample)
+    }
+
+    fn assert_all_occur<T: Copy + Eq + Hash + Debug>(all: &[T], found: impl Iterator<Item = T>) {
+        let mut counts: HashMap<T, u32> = HashMap::new();
+        found.for_each(|value| *counts.entry(value).or_default() += 1);
+        for value in all {
+            assert!(
+                counts.get(value).is_some_and(|&count| count >= 20),
+                "{value:?} is rare: {counts:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_value_occurs() {
+        assert_all_occur(
+            Subject::ALL,
+            scenes()
+                .flat_map(|scene| scene.cast)
+                .map(|actor| actor.subject),
+        );
+        assert_all_occur(
+            Colour::ALL,
+            scenes()
+                .flat_map(|scene| scene.cast)
+                .map(|actor| actor.colour),
+        );
+        assert_all_occur(
+            Action::ALL,
+            scenes()
+                .flat_map(|scene| scene.cast)
+                .map(|actor| actor.action),
+        );
+        assert_all_occur(
+            Emotion::ALL,
+            scenes()
+                .flat_map(|scene| scene.cast)
+                .map(|actor| actor.emotion),
+        );
+        assert_all_occur(Setting::ALL, scenes().map(|scene| scene.setting));
+        assert_all_occur(Light::ALL, scenes().map(|scene| scene.light));
+        assert_all_occur(Weather::ALL, scenes().map(|scene| scene.weather));
+        assert_all_occur(Look::ALL, scenes().map(|scene| scene.look));
+        assert_all_occur(Relation::ALL, scenes().map(|scene| scene.relation));
+        assert_all_occur(ShotSize::ALL, scenes().map(|scene| scene.shot.size));
+        assert_all_occur(Angle::ALL, scenes().map(|scene| scene.shot.angle));
+        assert_all_occur(
+            CameraMove::ALL,
+            scenes().map(|scene| scene.shot.camera_move),
+        );
+    }
+
+    #[test]
+    fn every_sample_is_coherent_and_repeatable() {
+        for seed in 0..SAMPLES {
+            let scene = Scene::sample(seed);
+            assert_eq!(scene.validate(), Ok(()), "seed {seed}: {scene:?}");
+            assert_eq!(scene, Scene::sample(seed));
+        }
+    }
+
+    #[test]
+    fn training_and_held_out_scenes_are_disjoint() {
+        for seed in 0..500 {
+            assert!(!is_held_out(&Scene::sample_training(seed)));
+            let held_out = Scene::sample_held_out(seed);
+            assert!(is_held_out(&held_out) && held_out.validate().is_ok());
+        }
+        let share = scenes().filter(is_held_out).count() as f64 / SAMPLES as f64;
+        assert!((0.10..0.20).contains(&share), "{share} is held out");
+    }
+
+    #[test]
+    fn the_reserved_combinations_are_spread_evenly() {
+        for &setting in Setting::ALL {
+            assert_eq!(
+                Subject::ALL
+                    .iter()
+                    .filter(|&&subject| reserved(subject).0 == setting)
+                    .count(),
+                2,
+                "{setting:?}"
+            );
+        }
+        for &colour in Colour::ALL {
+            let count = Subject::ALL
+                .iter()
+                .filter(|&&subject| reserved(subject).1 == colour)
+                .count();
+            assert!(
+                (2..=3).contains(&count),
+                "{colour:?} is reserved for {count}"
+            );
+        }
+    }
+
+    #[test]
+    fn incoherent_scenes_are_refused() {
+        let scene = Scene::sample_training(0);
+        let with = |change: &dyn Fn(&mut Scene)| {
+            let mut scene = scene.clone();
+            change(&mut scene);
+            scene.validate()
+        };
+        assert!(with(&|scene| scene.cast.clear()).is_err());
+        assert!(with(&|scene| scene.cast = vec![scene.cast[0]; 5]).is_err());
+        assert!(
+            with(&|scene| (scene.setting, scene.weather) = (Setting::Room, Weather::Rain)).is_err()
+        );
+        assert!(
+            with(&|scene| scene.cast[0].subject = Subject::Candle).is_err()
+                || scene.cast[0].action == Action::Stand
+        );
+    }
 }

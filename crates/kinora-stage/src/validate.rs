@@ -1,19 +1,23 @@
 //! Whether a scene is coherent: what its captions and the renderer may take for granted.
 
 use crate::scene::Scene;
-use crate::vocabulary::{Action, CameraMove, Emotion, Light, Relation, Setting, ShotSize, Subject, Weather};
+use crate::vocabulary::{
+    Action, CameraMove, Emotion, Light, Relation, Setting, ShotSize, Subject, Weather,
+};
 use thiserror::Error;
 
 /// Why a scene is not coherent.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[allow(missing_docs)] // the messages say what the fields are
 pub enum SceneError {
-    #[error("the relation {relation:?} can't hold for {count} subjects: Alone takes 1, Crowd 3 or 4, any other 2")]
+    #[error(
+        "the relation {relation:?} can't hold for {count} subjects: Alone takes 1, Crowd 3 or 4, any other 2"
+    )]
     Count { relation: Relation, count: usize },
     #[error("{subject:?} can't {action:?}; it can {:?}", subject.actions())]
     Action { subject: Subject, action: Action },
-    #[error("{subject:?} has no face to show {emotion:?}; make it Neutral")]
-    Face { subject: Subject, emotion: Emotion },
+    #[error("{subject:?} can't show {emotion:?}; make it Neutral")]
+    Emotion { subject: Subject, emotion: Emotion },
     #[error("{subject:?} can't swim in {setting:?}; only a fish swims outside Sea and Underwater")]
     Dry { subject: Subject, setting: Setting },
     #[error("{setting:?} has no light {light:?}; it has {:?}", setting.lights())]
@@ -22,12 +26,21 @@ pub enum SceneError {
     Weather { setting: Setting, weather: Weather },
     #[error("a Crowd is of one subject with one action and one emotion")]
     Crowd,
-    #[error("{relation:?} can't hold while the first subject does {first:?} and the second {second:?}")]
-    Relation { relation: Relation, first: Action, second: Action },
+    #[error(
+        "{relation:?} can't hold while the first subject does {first:?} and the second {second:?}"
+    )]
+    Relation {
+        relation: Relation,
+        first: Action,
+        second: Action,
+    },
     #[error("a shot of size {size:?} can't hold {count} subjects; take Full, Wide or ExtremeWide")]
     Crowded { size: ShotSize, count: usize },
     #[error("{camera_move:?} needs a first subject that moves along, not one that does {action:?}")]
-    Move { camera_move: CameraMove, action: Action },
+    Move {
+        camera_move: CameraMove,
+        action: Action,
+    },
 }
 
 impl Scene {
@@ -44,10 +57,16 @@ impl Scene {
                 return Err(SceneError::Action { subject, action });
             }
             if action == Action::Swim && !can_swim(subject, self.setting) {
-                return Err(SceneError::Dry { subject, setting: self.setting });
+                return Err(SceneError::Dry {
+                    subject,
+                    setting: self.setting,
+                });
             }
-            if actor.emotion != Emotion::Neutral && !subject.has_face() {
-                return Err(SceneError::Face { subject, emotion: actor.emotion });
+            if actor.emotion != Emotion::Neutral && !subject.shows_emotion() {
+                return Err(SceneError::Emotion {
+                    subject,
+                    emotion: actor.emotion,
+                });
             }
             Ok(())
         })?;
@@ -58,10 +77,16 @@ impl Scene {
     fn validate_place(&self) -> Result<(), SceneError> {
         let setting = self.setting;
         if !setting.lights().contains(&self.light) {
-            return Err(SceneError::Light { setting, light: self.light });
+            return Err(SceneError::Light {
+                setting,
+                light: self.light,
+            });
         }
         if !setting.weathers().contains(&self.weather) {
-            return Err(SceneError::Weather { setting, weather: self.weather });
+            return Err(SceneError::Weather {
+                setting,
+                weather: self.weather,
+            });
         }
         Ok(())
     }
@@ -72,9 +97,14 @@ impl Scene {
             (Relation::Alone, [_]) => Ok(()),
             (Relation::Crowd, [first, rest @ ..]) if (3..=4).contains(&count) => {
                 let alike = rest.iter().all(|other| {
-                    (other.subject, other.action, other.emotion) == (first.subject, first.action, first.emotion)
+                    (other.subject, other.action, other.emotion)
+                        == (first.subject, first.action, first.emotion)
                 });
-                if alike { Ok(()) } else { Err(SceneError::Crowd) }
+                if alike {
+                    Ok(())
+                } else {
+                    Err(SceneError::Crowd)
+                }
             }
             (Relation::Alone | Relation::Crowd, _) => Err(SceneError::Count { relation, count }),
             (_, [first, second]) => {
@@ -82,7 +112,11 @@ impl Scene {
                 if relation_holds(relation, first, second) {
                     Ok(())
                 } else {
-                    Err(SceneError::Relation { relation, first, second })
+                    Err(SceneError::Relation {
+                        relation,
+                        first,
+                        second,
+                    })
                 }
             }
             _ => Err(SceneError::Count { relation, count }),
@@ -95,8 +129,13 @@ impl Scene {
             return Err(SceneError::Crowded { size, count });
         }
         match self.cast.first() {
-            Some(first) if self.shot.camera_move == CameraMove::Track && !first.action.locomotes() => {
-                Err(SceneError::Move { camera_move: CameraMove::Track, action: first.action })
+            Some(first)
+                if self.shot.camera_move == CameraMove::Track && !first.action.locomotes() =>
+            {
+                Err(SceneError::Move {
+                    camera_move: CameraMove::Track,
+                    action: first.action,
+                })
             }
             _ => Ok(()),
         }

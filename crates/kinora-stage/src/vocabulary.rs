@@ -116,24 +116,30 @@ impl Subject {
     pub fn actions(self) -> &'static [Action] {
         use Action::*;
         match self {
-            Subject::Woman
-            | Subject::Man
-            | Subject::Child
-            | Subject::Astronaut
-            | Subject::Knight
-            | Subject::Chef
-            | Subject::Wizard
-            | Subject::Robot => {
-                &[Stand, Walk, Run, Jump, Turn, Wave, Dance, Kneel, Sit, Bow, LookAround, Swim, Float, Spin]
-            }
+            Subject::Woman | Subject::Man | Subject::Child | Subject::Knight | Subject::Chef => &[
+                Stand, Walk, Run, Jump, Turn, Wave, Dance, Kneel, Sit, Bow, LookAround, Swim,
+                Float, Spin, Drive,
+            ],
+            Subject::Astronaut | Subject::Wizard => &[
+                Stand, Walk, Run, Jump, Turn, Wave, Dance, Kneel, Sit, Bow, LookAround, Swim,
+                Float, Spin, Drive, Fly,
+            ],
+            Subject::Robot => &[
+                Stand, Walk, Run, Jump, Turn, Wave, Dance, Kneel, Sit, Bow, LookAround, Float,
+                Spin, Drive, Fly, Melt,
+            ],
             Subject::Dog | Subject::Cat | Subject::Fox | Subject::Horse | Subject::Elephant => {
-                &[Stand, Walk, Run, Jump, Turn, Sit, LookAround, Swim]
+                &[Stand, Walk, Run, Jump, Turn, Sit, LookAround, Swim, Dance]
             }
             Subject::Bird => &[Stand, Walk, Jump, Turn, LookAround, Fly],
             Subject::Fish => &[Swim, Turn, Jump, Float, Spin],
             Subject::Dragon => &[Stand, Walk, Run, Turn, Sit, LookAround, Fly],
-            Subject::Ghost => &[Float, Fly, Turn, Wave, Dance, Bow, LookAround, Spin, Flicker],
-            Subject::Monster => &[Stand, Walk, Run, Jump, Turn, Wave, Dance, Sit, LookAround, Swim],
+            Subject::Ghost => &[
+                Float, Fly, Turn, Wave, Dance, Bow, LookAround, Spin, Flicker, Melt,
+            ],
+            Subject::Monster => &[
+                Stand, Walk, Run, Jump, Turn, Wave, Dance, Sit, LookAround, Swim, Melt,
+            ],
             Subject::Car | Subject::Bus => &[Drive, Stand, Turn, Spin],
             Subject::Boat => &[Drive, Float, Turn, Spin],
             Subject::Airplane => &[Fly, Drive, Stand, Turn, Spin],
@@ -149,16 +155,27 @@ impl Subject {
         self.actions().contains(&action)
     }
 
-    /// Whether the subject can show an emotion.
+    /// Whether the subject stands upright with a face on top, so that a closer shot shows the face.
     pub fn has_face(self) -> bool {
-        self.kind() == Kind::Person || matches!(self, Subject::Ghost | Subject::Monster | Subject::Snowman)
+        self.kind() == Kind::Person
+            || matches!(self, Subject::Ghost | Subject::Monster | Subject::Snowman)
+    }
+
+    /// Whether the subject can show an emotion, by its face, or as beasts do by eyes, mouth and bearing.
+    pub fn shows_emotion(self) -> bool {
+        let beast = matches!(self.kind(), Kind::Animal | Kind::Creature)
+            && !matches!(self, Subject::Bird | Subject::Fish);
+        self.has_face() || beast
     }
 }
 
 impl Action {
     /// Whether the action takes the subject from one place to another.
     pub fn locomotes(self) -> bool {
-        matches!(self, Action::Walk | Action::Run | Action::Fly | Action::Swim | Action::Drive)
+        matches!(
+            self,
+            Action::Walk | Action::Run | Action::Fly | Action::Swim | Action::Drive
+        )
     }
 }
 
@@ -185,7 +202,9 @@ impl Setting {
             Setting::NeonStreet => &[Neon, Night, BlueHour, GoldenHour],
             Setting::Forest => &[Day, GoldenHour, BlueHour, Night, CandleLight, Neon],
             Setting::Meadow | Setting::Beach => &[Day, GoldenHour, BlueHour, Night, CandleLight],
-            Setting::MountainRoad | Setting::Desert | Setting::Snowfield => &[Day, GoldenHour, BlueHour, Night, Neon],
+            Setting::MountainRoad | Setting::Desert | Setting::Snowfield => {
+                &[Day, GoldenHour, BlueHour, Night, Neon]
+            }
             Setting::Sea => &[Day, GoldenHour, BlueHour, Night],
             Setting::Room => &[Day, CandleLight, GoldenHour, Night, Neon, BlueHour],
             Setting::Stage => &[Day, Neon, CandleLight, Night, GoldenHour],

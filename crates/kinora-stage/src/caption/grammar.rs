@@ -11,7 +11,9 @@ pub(super) struct Pen {
 
 impl Pen {
     pub fn new(seed: u64) -> Self {
-        Self { rng: ChaCha8Rng::seed_from_u64(seed) }
+        Self {
+            rng: ChaCha8Rng::seed_from_u64(seed),
+        }
     }
 
     /// True in `share` of the cases.
@@ -26,7 +28,30 @@ impl Pen {
 
     /// One of `options`, the first (the plain word) in about half of the cases.
     pub fn favour<T: Copy>(&mut self, options: &[T]) -> T {
-        if self.chance(0.4) { options[0] } else { self.pick(options) }
+        options[self.favoured(options.len())]
+    }
+
+    /// An index below `count`, the first in about half of the cases.
+    pub fn favoured(&mut self, count: usize) -> usize {
+        if self.chance(0.4) {
+            0
+        } else {
+            self.rng.random_range(0..count)
+        }
+    }
+
+    /// One of `options` to stand before `name`, or nothing where it would repeat what the name says ("a snowy snowy
+    /// field") or break an expression.
+    pub fn adjective(&mut self, options: &[&'static str], name: &str) -> &'static str {
+        if options.is_empty() {
+            return "";
+        }
+        let adjective = self.pick(options);
+        if name.contains(&adjective[..4]) {
+            ""
+        } else {
+            adjective
+        }
     }
 
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
@@ -55,8 +80,16 @@ pub(super) enum Number {
 /// A verb phrase in a form. `base` begins with its verb ("turn around"); with "be" it states a condition ("be
 /// parked").
 pub(super) fn inflect(base: &str, form: Form, number: Number) -> String {
-    let (verb, rest) = base.split_once(' ').map_or((base, String::new()), |(verb, rest)| (verb, format!(" {rest}")));
-    let be = if number == Number::Singular { "is" } else { "are" };
+    let (verb, rest) = base
+        .split_once(' ')
+        .map_or((base, String::new()), |(verb, rest)| {
+            (verb, format!(" {rest}"))
+        });
+    let be = if number == Number::Singular {
+        "is"
+    } else {
+        "are"
+    };
     match (form, verb) {
         (Form::Participle, "be") => rest.trim_start().to_owned(),
         (_, "be") => format!("{be}{rest}"),
@@ -70,15 +103,17 @@ pub(super) fn inflect(base: &str, form: Form, number: Number) -> String {
 fn third_person(verb: &str) -> String {
     match verb.strip_suffix('y') {
         Some(stem) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{stem}ies"),
-        _ if verb.ends_with(['s', 'x', 'o']) || verb.ends_with("sh") || verb.ends_with("ch") => format!("{verb}es"),
+        _ if verb.ends_with(['s', 'x', 'o']) || verb.ends_with("sh") || verb.ends_with("ch") => {
+            format!("{verb}es")
+        }
         _ => format!("{verb}s"),
     }
 }
 
 fn participle(verb: &str) -> String {
     const DOUBLED: [&str; 15] = [
-        "run", "sit", "spin", "swim", "hop", "jog", "trot", "bob", "pan", "drop", "get", "flap", "pad", "strut",
-        "step",
+        "run", "sit", "spin", "swim", "hop", "jog", "trot", "bob", "pan", "drop", "get", "flap",
+        "pad", "strut", "step",
     ];
     match verb {
         "lie" => "lying".to_owned(),
@@ -99,10 +134,21 @@ pub(super) fn list(items: &[&str]) -> String {
     }
 }
 
-/// Puts words and phrases side by side, leaving out the empty ones.
+/// Puts words and phrases side by side, leaving out the empty ones. Where a phrase begins with the word that the one
+/// before ends with ("pad along", "along a beach"), the word is said once.
 pub(super) fn join(phrases: &[&str]) -> String {
-    let filled: Vec<&str> = phrases.iter().copied().filter(|phrase| !phrase.is_empty()).collect();
-    filled.join(" ")
+    let mut text = String::new();
+    for phrase in phrases.iter().filter(|phrase| !phrase.is_empty()) {
+        let repeated = match (text.rsplit(' ').next(), phrase.split(' ').next()) {
+            (Some(last), Some(first)) if last == first => first.len(),
+            _ => 0,
+        };
+        if !text.is_empty() && repeated < phrase.len() {
+            text.push(' ');
+        }
+        text.push_str(phrase[repeated..].trim_start());
+    }
+    text
 }
 
 /// Turns every "a" that stands before a vowel into "an". Tables and templates write "a" alone.
@@ -119,13 +165,16 @@ pub(super) fn fix_articles(text: &str) -> String {
 }
 
 fn sounds_like_vowel(word: &str) -> bool {
-    word.starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O', 'U']) && !word.starts_with("uniform")
+    word.starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O', 'U'])
+        && !word.starts_with("uniform")
 }
 
 /// The text with its first letter in upper case.
 pub(super) fn capitalise(text: &str) -> String {
     let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
 }
 
 #[cfg(test)]
@@ -143,12 +192,21 @@ mod tests {
         assert_eq!(progressive("be parked"), "are parked");
         assert_eq!(progressive("swim"), "are swimming");
         assert_eq!(progressive("tilt up"), "are tilting up");
-        assert_eq!(inflect("dance", Form::Participle, Number::Singular), "dancing");
-        assert_eq!(inflect("be parked", Form::Participle, Number::Singular), "parked");
+        assert_eq!(
+            inflect("dance", Form::Participle, Number::Singular),
+            "dancing"
+        );
+        assert_eq!(
+            inflect("be parked", Form::Participle, Number::Singular),
+            "parked"
+        );
     }
 
     #[test]
     fn articles_fit_the_next_word() {
-        assert_eq!(fix_articles("A orange cat and a fox in a uniform"), "An orange cat and a fox in a uniform");
+        assert_eq!(
+            fix_articles("A orange cat and a fox in a uniform"),
+            "An orange cat and a fox in a uniform"
+        );
     }
 }

@@ -4,12 +4,15 @@
 //! black and white, a mood in an extreme wide shot) is left out. The same scene, length and random numbers give the
 //! same caption.
 
+mod air;
 mod camera;
 mod clause;
 mod compose;
 mod grammar;
 mod nouns;
 mod places;
+#[cfg(test)]
+mod tests;
 mod verbs;
 
 use crate::scene::Scene;
@@ -60,7 +63,9 @@ pub fn words() -> Vec<String> {
         let scene = Scene::sample(seed);
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         for length in Length::ALL {
-            for word in caption(&scene, length, &mut rng).split(|c: char| !c.is_alphanumeric() && c != '\'') {
+            for word in
+                caption(&scene, length, &mut rng).split(|c: char| !c.is_alphanumeric() && c != '\'')
+            {
                 let word = word.trim_matches('\'').to_lowercase();
                 if !word.is_empty() && !found.contains(&word) {
                     found.insert(word);

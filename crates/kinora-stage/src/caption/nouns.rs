@@ -9,8 +9,17 @@ type Noun = (&'static str, &'static str);
 /// The names of a subject, one and several, the plainest first.
 pub(super) fn names(subject: Subject) -> &'static [Noun] {
     match subject {
-        Subject::Woman => &[("woman", "women"), ("lady", "ladies"), ("young woman", "young women")],
-        Subject::Man => &[("man", "men"), ("guy", "guys"), ("young man", "young men"), ("gentleman", "gentlemen")],
+        Subject::Woman => &[
+            ("woman", "women"),
+            ("lady", "ladies"),
+            ("young woman", "young women"),
+        ],
+        Subject::Man => &[
+            ("man", "men"),
+            ("guy", "guys"),
+            ("young man", "young men"),
+            ("gentleman", "gentlemen"),
+        ],
         // The stage's child is of no stated sex, so it may be called either.
         Subject::Child => &[
             ("child", "children"),
@@ -20,8 +29,15 @@ pub(super) fn names(subject: Subject) -> &'static [Noun] {
             ("little girl", "little girls"),
             ("little boy", "little boys"),
         ],
-        Subject::Astronaut => &[("astronaut", "astronauts"), ("cosmonaut", "cosmonauts"), ("spacewalker", "spacewalkers")],
-        Subject::Knight => &[("knight", "knights"), ("medieval knight", "medieval knights")],
+        Subject::Astronaut => &[
+            ("astronaut", "astronauts"),
+            ("cosmonaut", "cosmonauts"),
+            ("spacewalker", "spacewalkers"),
+        ],
+        Subject::Knight => &[
+            ("knight", "knights"),
+            ("medieval knight", "medieval knights"),
+        ],
         Subject::Chef => &[("chef", "chefs"), ("cook", "cooks")],
         Subject::Wizard => &[
             ("wizard", "wizards"),
@@ -30,33 +46,79 @@ pub(super) fn names(subject: Subject) -> &'static [Noun] {
             ("mage", "mages"),
             ("old wizard", "old wizards"),
         ],
-        Subject::Robot => &[("robot", "robots"), ("android", "androids"), ("humanoid robot", "humanoid robots")],
+        Subject::Robot => &[
+            ("robot", "robots"),
+            ("android", "androids"),
+            ("humanoid robot", "humanoid robots"),
+        ],
         Subject::Dog => &[("dog", "dogs"), ("hound", "hounds"), ("puppy", "puppies")],
         Subject::Cat => &[("cat", "cats"), ("kitty", "kitties"), ("kitten", "kittens")],
         Subject::Fox => &[("fox", "foxes"), ("little fox", "little foxes")],
-        Subject::Horse => &[("horse", "horses"), ("pony", "ponies"), ("stallion", "stallions"), ("mare", "mares")],
-        Subject::Elephant => &[("elephant", "elephants"), ("huge elephant", "huge elephants")],
-        Subject::Bird => &[("bird", "birds"), ("little bird", "little birds"), ("songbird", "songbirds")],
+        Subject::Horse => &[
+            ("horse", "horses"),
+            ("pony", "ponies"),
+            ("stallion", "stallions"),
+            ("mare", "mares"),
+        ],
+        Subject::Elephant => &[
+            ("elephant", "elephants"),
+            ("huge elephant", "huge elephants"),
+        ],
+        Subject::Bird => &[
+            ("bird", "birds"),
+            ("little bird", "little birds"),
+            ("songbird", "songbirds"),
+        ],
         Subject::Fish => &[("fish", "fish"), ("little fish", "little fish")],
         Subject::Dragon => &[("dragon", "dragons"), ("winged dragon", "winged dragons")],
-        Subject::Ghost => {
-            &[("ghost", "ghosts"), ("spirit", "spirits"), ("phantom", "phantoms"), ("spectre", "spectres"), ("specter", "specters")]
-        }
-        Subject::Monster => &[("monster", "monsters"), ("creature", "creatures"), ("beast", "beasts")],
-        Subject::Car => &[("car", "cars"), ("automobile", "automobiles"), ("motor car", "motor cars")],
-        Subject::Bus => &[("bus", "buses"), ("coach", "coaches"), ("city bus", "city buses")],
-        Subject::Boat => &[("boat", "boats"), ("ship", "ships"), ("sailboat", "sailboats"), ("sailing boat", "sailing boats")],
-        Subject::Airplane => {
-            &[("airplane", "airplanes"), ("plane", "planes"), ("aeroplane", "aeroplanes"), ("aircraft", "aircraft")]
-        }
-        Subject::Rocket => {
-            &[("rocket", "rockets"), ("rocket ship", "rocket ships"), ("spaceship", "spaceships"), ("space rocket", "space rockets")]
-        }
-        Subject::Candle => {
-            &[("candle", "candles"), ("burning candle", "burning candles"), ("lit candle", "lit candles"), ("wax candle", "wax candles")]
-        }
+        Subject::Ghost => &[
+            ("ghost", "ghosts"),
+            ("spirit", "spirits"),
+            ("phantom", "phantoms"),
+            ("spectre", "spectres"),
+            ("specter", "specters"),
+        ],
+        Subject::Monster => &[
+            ("monster", "monsters"),
+            ("creature", "creatures"),
+            ("beast", "beasts"),
+        ],
+        Subject::Car => &[
+            ("car", "cars"),
+            ("automobile", "automobiles"),
+            ("motor car", "motor cars"),
+        ],
+        Subject::Bus => &[("bus", "buses"), ("coach", "coaches")],
+        Subject::Boat => &[
+            ("boat", "boats"),
+            ("ship", "ships"),
+            ("sailboat", "sailboats"),
+            ("sailing boat", "sailing boats"),
+        ],
+        Subject::Airplane => &[
+            ("airplane", "airplanes"),
+            ("plane", "planes"),
+            ("aeroplane", "aeroplanes"),
+            ("aircraft", "aircraft"),
+        ],
+        Subject::Rocket => &[
+            ("rocket", "rockets"),
+            ("rocket ship", "rocket ships"),
+            ("spaceship", "spaceships"),
+            ("space rocket", "space rockets"),
+        ],
+        Subject::Candle => &[
+            ("candle", "candles"),
+            ("burning candle", "burning candles"),
+            ("lit candle", "lit candles"),
+            ("wax candle", "wax candles"),
+        ],
         Subject::Snowman => &[("snowman", "snowmen")],
-        Subject::Balloon => &[("balloon", "balloons"), ("toy balloon", "toy balloons")],
+        Subject::Balloon => &[
+            ("hot-air balloon", "hot-air balloons"),
+            ("balloon", "balloons"),
+            ("hot air balloon", "hot air balloons"),
+        ],
     }
 }
 
@@ -96,6 +158,7 @@ fn wears(subject: Subject) -> &'static [Noun] {
         ],
         Subject::Child => &[
             ("in a {} shirt", "in {} shirts"),
+            ("in a {} cap and shirt", "in {} caps and shirts"),
             ("wearing a {} top", "wearing {} tops"),
             ("dressed in {}", "dressed in {}"),
             ("in {}", "in {}"),
@@ -112,22 +175,40 @@ fn wears(subject: Subject) -> &'static [Noun] {
             ("wearing {} armour", "wearing {} armour"),
             ("clad in {} armor", "clad in {} armor"),
         ],
-        Subject::Chef => &[("in a {} uniform", "in {} uniforms"), ("in a {} jacket", "in {} jackets"), ("dressed in {}", "dressed in {}"), ("in {}", "in {}")],
+        Subject::Chef => &[
+            ("in a {} uniform", "in {} uniforms"),
+            ("in a {} jacket", "in {} jackets"),
+            ("dressed in {}", "dressed in {}"),
+            ("in {}", "in {}"),
+        ],
         Subject::Wizard => &[
             ("in a {} robe", "in {} robes"),
             ("wearing a {} robe", "wearing {} robes"),
             ("in {} robes", "in {} robes"),
             ("dressed in {}", "dressed in {}"),
         ],
-        Subject::Dog | Subject::Cat | Subject::Fox => &[("with {} fur", "with {} fur"), ("with a {} coat", "with {} coats")],
+        Subject::Dog | Subject::Cat | Subject::Fox => &[
+            ("with {} fur", "with {} fur"),
+            ("with a {} coat", "with {} coats"),
+        ],
         Subject::Horse => &[("with a {} coat", "with {} coats")],
         Subject::Elephant => &[("with {} skin", "with {} skin")],
-        Subject::Bird => &[("with {} feathers", "with {} feathers"), ("with {} plumage", "with {} plumage")],
+        Subject::Bird => &[
+            ("with {} feathers", "with {} feathers"),
+            ("with {} plumage", "with {} plumage"),
+        ],
         Subject::Fish | Subject::Dragon => &[("with {} scales", "with {} scales")],
         Subject::Car | Subject::Bus | Subject::Airplane | Subject::Boat | Subject::Rocket => {
             &[("painted {}", "painted {}")]
         }
-        Subject::Robot | Subject::Ghost | Subject::Monster | Subject::Candle | Subject::Snowman | Subject::Balloon => &[],
+        Subject::Snowman => &[
+            ("in a {} jumper", "in {} jumpers"),
+            ("in a {} sweater", "in {} sweaters"),
+            ("with a {} hat", "with {} hats"),
+            ("wearing a {} hat and jumper", "wearing {} hats and jumpers"),
+        ],
+        Subject::Monster => &[("with {} skin", "with {} skin")],
+        Subject::Robot | Subject::Ghost | Subject::Candle | Subject::Balloon => &[],
     }
 }
 
@@ -135,7 +216,7 @@ fn wears(subject: Subject) -> &'static [Noun] {
 fn wears_share(subject: Subject) -> f64 {
     match subject {
         Subject::Woman | Subject::Man | Subject::Child | Subject::Chef => 1.0,
-        Subject::Astronaut | Subject::Knight | Subject::Wizard => 0.75,
+        Subject::Astronaut | Subject::Knight | Subject::Wizard | Subject::Snowman => 0.7,
         _ if wears(subject).is_empty() => 0.0,
         _ => 0.12,
     }
@@ -152,22 +233,10 @@ fn moods(emotion: Emotion) -> &'static [&'static str] {
     }
 }
 
-/// The mood as an adverb: "happily".
-pub(super) fn mood_adverbs(emotion: Emotion) -> &'static [&'static str] {
-    match emotion {
-        Emotion::Neutral => &[],
-        Emotion::Happy => &["happily", "cheerfully", "with a smile", "with joy"],
-        Emotion::Sad => &["sadly", "with a sad face", "in tears"],
-        Emotion::Angry => &["angrily", "with an angry face", "in anger"],
-        Emotion::Surprised => &["in surprise", "with a surprised look", "in amazement"],
-        Emotion::Afraid => &["in fear", "fearfully", "with a frightened look"],
-    }
-}
-
 /// The mood as what someone looks: "scared".
 pub(super) fn mood_complements(emotion: Emotion) -> &'static [&'static str] {
     match emotion {
-        Emotion::Neutral => &["calm", "neutral", "composed"],
+        Emotion::Neutral => &["calm", "composed"],
         Emotion::Happy => &["happy", "cheerful", "joyful", "delighted"],
         Emotion::Sad => &["sad", "unhappy", "sorrowful"],
         Emotion::Angry => &["angry", "furious", "enraged"],
@@ -202,7 +271,10 @@ pub(super) struct Named {
 
 impl Named {
     pub fn new(actor: Actor, pen: &mut Pen) -> Self {
-        Self { actor, noun: pen.favour(names(actor.subject)) }
+        Self {
+            actor,
+            noun: pen.favour(names(actor.subject)),
+        }
     }
 
     /// Another actor of the same kind keeps the noun: two names for it would read as two kinds.
@@ -215,6 +287,13 @@ impl Named {
         format!("the {}", self.noun.0)
     }
 
+    /// Whether a phrase begins with a word of the name's own: "a burning candle burning" says it twice.
+    pub fn repeats(self, phrase: &str) -> bool {
+        phrase
+            .get(..4)
+            .is_some_and(|start| self.noun.0.split(' ').any(|word| word.starts_with(start)))
+    }
+
     /// "the foxes"
     pub fn definite_plural(self) -> String {
         format!("the {}", self.noun.1)
@@ -222,32 +301,69 @@ impl Named {
 
     /// "a sad woman in a red dress"
     pub fn indefinite(self, look: Look, detail: Detail, pen: &mut Pen) -> String {
-        format!("a {}", self.described(Number::Singular, &[self.actor.colour], look, detail, pen))
+        format!(
+            "a {}",
+            self.described(Number::Singular, &[self.actor.colour], look, detail, pen)
+        )
     }
 
     /// "three red and blue foxes"
-    pub fn counted(self, number_word: &str, colours: &[Colour], look: Look, detail: Detail, pen: &mut Pen) -> String {
-        format!("{number_word} {}", self.described(Number::Plural, colours, look, detail, pen))
+    pub fn counted(
+        self,
+        number_word: &str,
+        colours: &[Colour],
+        look: Look,
+        detail: Detail,
+        pen: &mut Pen,
+    ) -> String {
+        format!(
+            "{number_word} {}",
+            self.described(Number::Plural, colours, look, detail, pen)
+        )
     }
 
-    fn described(self, number: Number, all: &[Colour], look: Look, detail: Detail, pen: &mut Pen) -> String {
+    fn described(
+        self,
+        number: Number,
+        all: &[Colour],
+        look: Look,
+        detail: Detail,
+        pen: &mut Pen,
+    ) -> String {
         let subject = self.actor.subject;
-        let noun = if number == Number::Singular { self.noun.0 } else { self.noun.1 };
+        let noun = if number == Number::Singular {
+            self.noun.0
+        } else {
+            self.noun.1
+        };
         let mood = moods(self.actor.emotion);
-        let mood = if detail.mood && !mood.is_empty() { format!("{} ", pen.favour(mood)) } else { String::new() };
+        let mood = if detail.mood && !mood.is_empty() {
+            format!("{} ", pen.favour(mood))
+        } else {
+            String::new()
+        };
         if !detail.colour || !all.iter().all(|&colour| colour_shows(colour, look)) {
             return format!("{mood}{noun}");
         }
-        let hue: Vec<&str> = all.iter().map(|&colour| pen.favour(colours(colour))).collect();
+        let hue: Vec<&str> = all
+            .iter()
+            .map(|&colour| pen.favour(colours(colour)))
+            .collect();
         let hue = list(&hue);
         if pen.chance(wears_share(subject)) {
             let wear = pen.favour(wears(subject));
-            let wear = if number == Number::Singular { wear.0 } else { wear.1 };
+            let wear = if number == Number::Singular {
+                wear.0
+            } else {
+                wear.1
+            };
             return format!("{mood}{noun} {}", wear.replace("{}", &hue));
         }
         // English puts size and age before colour: "a little red fox".
         match noun.split_once(' ') {
-            Some((size @ ("little" | "huge" | "old" | "young"), name)) => format!("{mood}{size} {hue} {name}"),
+            Some((size @ ("little" | "huge" | "old" | "young"), name)) => {
+                format!("{mood}{size} {hue} {name}")
+            }
             _ => format!("{mood}{hue} {noun}"),
         }
     }
@@ -257,7 +373,9 @@ impl Named {
         match self.actor.subject {
             Subject::Woman => "she".to_owned(),
             Subject::Man => "he".to_owned(),
-            subject if subject.kind() == Kind::Person && subject != Subject::Robot => self.definite(),
+            subject if subject.kind() == Kind::Person && subject != Subject::Robot => {
+                self.definite()
+            }
             _ => "it".to_owned(),
         }
     }

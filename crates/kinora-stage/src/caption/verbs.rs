@@ -6,21 +6,29 @@ use crate::vocabulary::{Action, Kind, Setting, Subject};
 pub(super) fn verbs(subject: Subject, action: Action, setting: Setting) -> &'static [&'static str] {
     match action {
         Action::Stand => match subject {
-            Subject::Car | Subject::Bus | Subject::Airplane => &["be parked", "stand still", "be stopped"],
-            Subject::Candle => &["stand upright", "burn", "burn steadily"],
+            Subject::Car | Subject::Bus | Subject::Airplane => {
+                &["be parked", "stand still", "be stopped"]
+            }
+            Subject::Candle => &["stand upright", "burn steadily", "stand still"],
             Subject::Rocket => &["stand upright", "stand still", "stand ready"],
             _ => &["stand", "stand still", "stay still"],
         },
         Action::Walk => match subject {
             Subject::Elephant | Subject::Monster => &["walk", "plod", "wander", "lumber along"],
-            Subject::Dog | Subject::Cat | Subject::Fox => &["walk", "wander", "pad along", "walk along"],
+            Subject::Dog | Subject::Cat | Subject::Fox => {
+                &["walk", "wander", "pad along", "walk along"]
+            }
             Subject::Horse | Subject::Bird | Subject::Dragon => &["walk", "wander", "walk along"],
             _ => &["walk", "stroll", "wander", "walk along"],
         },
         Action::Run => match subject {
             Subject::Horse => &["gallop", "run", "race", "run fast"],
-            Subject::Elephant | Subject::Monster | Subject::Dragon => &["run", "charge", "race", "run fast"],
-            Subject::Dog | Subject::Cat | Subject::Fox => &["run", "dash", "race", "sprint", "run fast"],
+            Subject::Elephant | Subject::Monster | Subject::Dragon => {
+                &["run", "charge", "race", "run fast"]
+            }
+            Subject::Dog | Subject::Cat | Subject::Fox => {
+                &["run", "dash", "race", "sprint", "run fast"]
+            }
             _ => &["run", "sprint", "jog", "dash", "race"],
         },
         Action::Jump => match subject {
@@ -28,13 +36,28 @@ pub(super) fn verbs(subject: Subject, action: Action, setting: Setting) -> &'sta
             Subject::Bird => &["hop", "jump", "hop up and down"],
             _ => &["jump", "leap", "hop", "jump up and down"],
         },
-        Action::Turn => &["turn around", "turn", "turn slowly", "turn round"],
+        Action::Turn => &[
+            "turn around",
+            "turn round",
+            "turn slowly",
+            "turn on the spot",
+        ],
         Action::Wave => &["wave", "wave hello", "wave an arm", "wave goodbye"],
         Action::Dance => &["dance", "dance around", "do a dance", "dance to music"],
-        Action::Kneel => &["kneel", "kneel down", "drop to one knee", "get down on one knee"],
+        Action::Kneel => &[
+            "kneel",
+            "kneel down",
+            "drop to one knee",
+            "get down on one knee",
+        ],
         Action::Sit => &["sit", "sit down", "sit on the ground"],
         Action::Bow => &["bow", "take a bow", "bow down", "bow politely"],
-        Action::LookAround => &["look around", "glance around", "look about", "look from side to side"],
+        Action::LookAround => &[
+            "look around",
+            "glance around",
+            "look about",
+            "look from side to side",
+        ],
         Action::Fly => match subject {
             Subject::Bird | Subject::Dragon => &["fly", "soar", "flap along", "glide"],
             Subject::Rocket => &["fly", "shoot along", "race", "blast along"],
@@ -49,10 +72,13 @@ pub(super) fn verbs(subject: Subject, action: Action, setting: Setting) -> &'sta
         Action::Drive => match subject {
             Subject::Boat => &["sail", "sail along", "cruise"],
             Subject::Airplane => &["taxi", "roll along", "taxi along"],
-            _ => &["drive", "drive along", "roll along", "cruise"],
+            Subject::Car | Subject::Bus => &["drive", "drive along", "roll along", "cruise"],
+            _ => &["drive a go-kart", "drive a kart", "ride in a go-kart"],
         },
         Action::Float => match (subject.kind(), setting) {
-            (_, Setting::Sea | Setting::Underwater | Setting::Space) => &["float", "drift", "float slowly"],
+            (_, Setting::Sea | Setting::Underwater | Setting::Space) => {
+                &["float", "drift", "float slowly"]
+            }
             (Kind::Person, _) => &["float", "hover", "levitate", "float in the air"],
             (_, _) if subject == Subject::Boat => &["float", "drift"],
             _ => &["float", "hover", "drift", "float in the air"],
@@ -60,7 +86,11 @@ pub(super) fn verbs(subject: Subject, action: Action, setting: Setting) -> &'sta
         Action::Spin => &["spin", "spin around", "whirl around", "twirl"],
         Action::Melt => &["melt", "melt away", "melt slowly"],
         Action::Flicker => match subject {
-            Subject::Candle => &["flicker", "burn with a flickering flame", "flicker in the air"],
+            Subject::Candle => &[
+                "flicker",
+                "burn with a flickering flame",
+                "flicker in the air",
+            ],
             _ => &["flicker", "flicker in and out"],
         },
     }
