@@ -1,13 +1,13 @@
 //! Draws one frame: what every sample sees, then the light of every pixel.
 
-use crate::lens::Lens;
+use crate::lens::{Lens, Linear};
 use crate::part::{Material, Part};
 use crate::picture::Picture;
 use crate::raster::{COARSE, FINE, Id, Layer, Placed};
 use crate::set::{Camera, PointLight, Set};
-use crate::shade::{Contact, Finish, Shaded, Sight, World};
+use crate::shade::{Contact, Finish, Lamp, Shaded, Sight, World};
 use crate::shadow::ShadowMap;
-use crate::texture::unit;
+use crate::texture::{split, unit};
 use glam::{Vec2, Vec3};
 
 /// What stays the same through a clip.
@@ -68,11 +68,11 @@ impl Take<'_> {
         let cast = &parts[self.fixed.len()..];
         self.cast_shadows(cast, shadow);
         let contacts = self.contacts(&moment.actors);
-        let lights: Vec<PointLight> =
-            self.set.lights.iter().enumerate().map(|(i, light)| self.flicker(light, i, moment.t)).collect();
+        let lamp = |(i, light): (usize, &PointLight)| Lamp::new(light, self.flicker(light, i, moment.t));
+        let lamps: Vec<Lamp> = self.set.lights.iter().enumerate().map(lamp).collect();
         let world = World {
             set: self.set,
-            lights: &lights,
+            lamps: &lamps,
             shadows: [self.fixed_shadow, shadow],
             contacts: &contacts,
             finish: self.finish,
@@ -92,9 +92,9 @@ impl Take<'_> {
             for (i, placed) in parts.iter().enumerate().filter(|(_, p)| is_solid(p)) {
                 mirror.draw(&lens, placed, Id::part(i));
             }
-            Mirror { lens, layer: mirror, parts, world: &world }
+            Mirror { lens, dirs: lens.directions(), layer: mirror, parts, world: &world }
         });
-        let view = View { lens: &lens, world: &world, parts, mirror: mirrored.as_ref() };
+        let view = View { lens: &lens, dirs: lens.directions(), world: &world, parts, mirror: mirrored.as_ref() };
         view.resolve(main, picture);
         view.blend_glass(main, glass, picture);
         lens
@@ -145,13 +145,11 @@ impl Take<'_> {
         actors.iter().filter_map(spot).collect()
     }
 
-    /// A light at this moment; its strength wavers about four times a second.
-    fn flicker(&self, light: &PointLight, index: usize, t: f32) -> PointLight {
-        let beat = t * 8.0;
-        let (a, b) = (beat.floor(), beat.floor() + 1.0);
-        let at = |x: f32| unit(x as i32, index as i32, self.seed ^ 77);
-        let wave = at(a) + (at(b) - at(a)) * (beat - a);
-        PointLight { colour: light.colour * (1.0 - 0.5 * light.flicker.clamp(0.0, 1.0) * wave), ..*light }
+    /// Strength of a light at this moment; it wavers about four times a second.
+    fn flicker(&self, light: &PointLight, index: usize, t: f32) -> f32 {
+        let (beat, between) = split(t * 8.0);
+        let [a, b] = [beat, beat + 1].map(|k| unit(k, index as i32, self.seed ^ 77));
+        1.0 - 0.5 * light.flicker.clamp(0.0, 1.0) * (a + (b - a) * between)
     }
 }
 
@@ -169,6 +167,7 @@ fn bounds(part: &Part) -> (Vec3, Vec3) {
 /// The parts as the ground mirrors them.
 struct Mirror<'a> {
     lens: Lens,
+    dirs: Linear,
     layer: &'a Layer,
     parts: &'a [Placed],
     world: &'a World<'a>,
@@ -182,8 +181,8 @@ impl Mirror<'_> {
         let row = (y + shift.y).clamp(0.0, self.layer.height as f32 - 1.0) as usize;
         let i = row * self.layer.width + column;
         let (part, face) = Id(self.layer.ids[i]).as_part()?;
-        let dir = self.lens.directions().at(column as f32 + 0.5, row as f32 + 0.5);
-        let sight = Sight { eye: self.lens.eye, dir, depth: self.layer.depth[i], pixel: self.lens.scale };
+        let dir = self.dirs.at(column as f32 + 0.5, row as f32 + 0.5);
+        let sight = Sight::new(self.lens.eye, dir, self.layer.depth[i], self.lens.scale);
         Some(self.world.part(&self.parts[part], face, &sight).colour.min(BRIGHTEST))
     }
 }
@@ -191,6 +190,7 @@ impl Mirror<'_> {
 /// One frame from the camera.
 struct View<'a> {
     lens: &'a Lens,
+    dirs: Linear,
     world: &'a World<'a>,
     parts: &'a [Placed],
     mirror: Option<&'a Mirror<'a>>,
@@ -198,20 +198,18 @@ struct View<'a> {
 
 impl View<'_> {
     fn shade(&self, id: Id, at: Vec2, depth: f32) -> Shaded {
-        let dir = self.lens.directions().at(at.x, at.y);
-        let mut sight = Sight { eye: self.lens.eye, dir, depth, pixel: self.lens.scale };
+        let dir = self.dirs.at(at.x, at.y);
+        let sight = |depth: f32| Sight::new(self.lens.eye, dir, depth, self.lens.scale);
         if let Some((part, face)) = id.as_part() {
-            return self.world.part(&self.parts[part], face, &sight);
+            return self.world.part(&self.parts[part], face, &sight(depth));
         }
         match (id, self.world.set.ground) {
             (Id::GROUND, Some(ground)) => {
-                let exact = (ground.level - sight.eye.y) / dir.y;
-                if exact > 0.0 {
-                    sight.depth = exact;
-                }
-                self.world.ground(&sight, |tilt| self.mirror?.look(at.x, at.y, tilt))
+                let exact = (ground.level - self.lens.eye.y) / dir.y;
+                let depth = if exact > 0.0 { exact } else { depth };
+                self.world.ground(&sight(depth), |tilt| self.mirror?.look(at.x, at.y, tilt))
             }
-            _ => self.world.sky(&sight),
+            _ => self.world.sky(&sight(1.0)),
         }
     }
 
@@ -228,6 +226,14 @@ impl View<'_> {
                 let corner = Vec2::new(x as f32, y as f32);
                 let index = |s: usize| (y * many + s) * width + x;
                 let id = |s: usize| layer.ids[index(s)];
+                let pixel = y * width + x;
+                if (1..many).all(|s| id(s) == id(0)) {
+                    // The samples' middle is the pixel's.
+                    let depth = (0..many).map(|s| layer.depth[index(s)]).sum::<f32>() / many as f32;
+                    let shaded = self.shade(Id(id(0)), corner + 0.5, depth);
+                    picture.set(pixel, shaded.colour.min(BRIGHTEST), depth, shaded.normal, self.owner(Id(id(0))));
+                    continue;
+                }
                 let mut colour = Vec3::ZERO;
                 let (mut most, mut front) = (0, None);
                 for s in 0..many {
@@ -248,12 +254,8 @@ impl View<'_> {
                         front = Some((Id(id(s)), depth * share, shaded.normal));
                     }
                 }
-                let pixel = y * width + x;
-                picture.colour[pixel] = colour / many as f32;
                 if let Some((id, depth, normal)) = front {
-                    picture.owners[pixel] = self.owner(id);
-                    picture.depth[pixel] = depth;
-                    picture.normals[pixel] = normal;
+                    picture.set(pixel, colour / many as f32, depth, normal, self.owner(id));
                 }
             }
         }
@@ -308,11 +310,11 @@ impl View<'_> {
                 let edge = (1.0 - shaded.facing) * (1.0 - shaded.facing);
                 let share_seen = material.opacity + (1.0 - material.opacity) * 0.5 * edge * material.opacity;
                 let pixel = y * width + x;
-                picture.colour[pixel] = picture.colour[pixel].lerp(shaded.colour.min(BRIGHTEST), cover * share_seen);
+                let colour = picture.colour[pixel].lerp(shaded.colour.min(BRIGHTEST), cover * share_seen);
                 if cover >= 0.5 && owner > 0 {
-                    picture.owners[pixel] = owner;
-                    picture.depth[pixel] = depth * share;
-                    picture.normals[pixel] = shaded.normal;
+                    picture.set(pixel, colour, depth * share, shaded.normal, owner);
+                } else {
+                    picture.colour[pixel] = colour;
                 }
             }
         }

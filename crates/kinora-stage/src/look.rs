@@ -207,7 +207,7 @@ fn outline(picture: &mut Picture, scratch: &mut Scratch) {
 /// Washes of even tone with darker rims, on grained paper.
 fn watercolor(picture: &mut Picture, seed: u32, scratch: &mut Scratch) {
     let (width, height) = (picture.width, picture.height);
-    kuwahara(&picture.colour, &mut scratch.first, width, height);
+    kuwahara(&picture.colour, scratch, width, height);
     edges(picture, &mut scratch.lines);
     let wash = &scratch.first;
     for y in 0..height {
@@ -235,28 +235,36 @@ fn watercolor(picture: &mut Picture, seed: u32, scratch: &mut Scratch) {
 }
 
 /// Kuwahara's filter on 3 x 3 quadrants: each pixel takes the mean of the most even one (Kuwahara et al. 1976).
-fn kuwahara(from: &[Vec3], out: &mut Vec<Vec3>, width: usize, height: usize) {
+fn kuwahara(from: &[Vec3], scratch: &mut Scratch, width: usize, height: usize) {
+    let Scratch { first: out, second: means, lines: spreads } = scratch;
+    // Mean and spread of the 3 x 3 block about each pixel, by sums along rows first.
+    let mut rows = vec![(Vec3::ZERO, 0.0); width * height];
+    for (sums, line) in rows.chunks_exact_mut(width).zip(from.chunks_exact(width)) {
+        for (x, sum) in sums.iter_mut().enumerate() {
+            let three = [line[x.saturating_sub(1)], line[x], line[(x + 1).min(width - 1)]];
+            *sum = (three[0] + three[1] + three[2], three.iter().map(|c| c.length_squared()).sum());
+        }
+    }
+    means.clear();
+    spreads.clear();
+    for y in 0..height {
+        let lines = [y.saturating_sub(1), y, (y + 1).min(height - 1)].map(|y| &rows[y * width..][..width]);
+        for x in 0..width {
+            let mean = (lines[0][x].0 + lines[1][x].0 + lines[2][x].0) / 9.0;
+            means.push(mean);
+            spreads.push((lines[0][x].1 + lines[1][x].1 + lines[2][x].1) / 9.0 - mean.length_squared());
+        }
+    }
     out.clear();
     for y in 0..height {
+        let (above, below) = (y.saturating_sub(1) * width, (y + 1).min(height - 1) * width);
         for x in 0..width {
-            let mut best = (f32::INFINITY, Vec3::ZERO);
-            for (dx, dy) in [(-2, -2), (0, -2), (-2, 0), (0, 0)] {
-                let (mut sum, mut square) = (Vec3::ZERO, 0.0);
-                for v in dy..dy + 3 {
-                    let row = (y as isize + v).clamp(0, height as isize - 1) as usize * width;
-                    for u in dx..dx + 3 {
-                        let c = from[row + (x as isize + u).clamp(0, width as isize - 1) as usize];
-                        sum += c;
-                        square += c.length_squared();
-                    }
-                }
-                let mean = sum / 9.0;
-                let spread = square / 9.0 - mean.length_squared();
-                if spread < best.0 {
-                    best = (spread, mean);
-                }
+            let (left, right) = (x.saturating_sub(1), (x + 1).min(width - 1));
+            let mut best = above + left;
+            for quadrant in [above + right, below + left, below + right] {
+                best = if spreads[quadrant] < spreads[best] { quadrant } else { best };
             }
-            out.push(best.1);
+            out.push(means[best]);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A frame in light: colours with what is known of each pixel, and how it becomes display values.
 
 use glam::Vec3;
+use multiversion::multiversion;
 
 /// One frame, row-major.
 #[derive(Debug)]
@@ -34,17 +35,24 @@ impl Picture {
         }
     }
 
+    /// Puts down what is known of one pixel.
+    pub fn set(&mut self, pixel: usize, colour: Vec3, depth: f32, normal: Vec3, owner: u8) {
+        self.colour[pixel] = colour;
+        self.depth[pixel] = depth;
+        self.normals[pixel] = normal;
+        self.owners[pixel] = owner;
+    }
+
     /// Spreads a share of the light above 1 to its neighbours, as a lens does.
     pub fn bloom(&mut self, strength: f32) {
         let (columns, rows) = (self.width.div_ceil(CELL), self.height.div_ceil(CELL));
         self.glow.clear();
         self.glow.resize(columns * rows, Vec3::ZERO);
         let mut any = false;
-        for (i, &c) in self.colour.iter().enumerate() {
-            let over = (c - 0.9).max(Vec3::ZERO);
-            if over != Vec3::ZERO {
+        for (y, row) in self.colour.chunks_exact(self.width).enumerate() {
+            for (x, c) in row.iter().enumerate().filter(|(_, c)| c.max_element() > 0.9) {
                 any = true;
-                self.glow[i / self.width / CELL * columns + i % self.width / CELL] += over / (CELL * CELL) as f32;
+                self.glow[y / CELL * columns + x / CELL] += (c - 0.9).max(Vec3::ZERO) / (CELL * CELL) as f32;
             }
         }
         if !any {
@@ -53,30 +61,28 @@ impl Picture {
         for _ in 0..2 {
             blur(&mut self.glow, columns, rows);
         }
-        for y in 0..self.height {
-            for x in 0..self.width {
-                let light = self.sample_glow(x, y, columns, rows);
-                self.colour[y * self.width + x] += light * strength;
+        // Two neighbouring cells and the share of the second, for each pixel along a side.
+        let place = |pixel: usize, most: usize| {
+            let at = ((pixel as f32 + 0.5) / CELL as f32 - 0.5).clamp(0.0, (most - 1) as f32);
+            let low = at as usize;
+            (low, (low + 1).min(most - 1), at - low as f32)
+        };
+        let across: Vec<_> = (0..self.width).map(|x| place(x, columns)).collect();
+        let mut line = vec![Vec3::ZERO; columns];
+        for (y, row) in self.colour.chunks_exact_mut(self.width).enumerate() {
+            let (above, below, share) = place(y, rows);
+            for (k, cell) in line.iter_mut().enumerate() {
+                *cell = self.glow[above * columns + k].lerp(self.glow[below * columns + k], share) * strength;
+            }
+            for (c, &(left, right, share)) in row.iter_mut().zip(&across) {
+                *c += line[left].lerp(line[right], share);
             }
         }
     }
 
-    fn sample_glow(&self, x: usize, y: usize, columns: usize, rows: usize) -> Vec3 {
-        let place = |v: usize, most: usize| {
-            let at = ((v as f32 + 0.5) / CELL as f32 - 0.5).clamp(0.0, (most - 1) as f32);
-            let low = at as usize;
-            (low, (low + 1).min(most - 1), at - low as f32)
-        };
-        let ((x0, x1, u), (y0, y1, v)) = (place(x, columns), place(y, rows));
-        let at = |x: usize, y: usize| self.glow[y * columns + x];
-        at(x0, y0).lerp(at(x1, y0), u).lerp(at(x0, y1).lerp(at(x1, y1), u), v)
-    }
-
     /// Linear light to display values: a straight line up to mid-tones, so that colours keep, then a shoulder.
     pub fn develop(&mut self) {
-        for c in &mut self.colour {
-            *c = Vec3::new(display(c.x), display(c.y), display(c.z));
-        }
+        display_all(&mut self.colour);
     }
 
     /// The display values as RGB8.
@@ -87,7 +93,15 @@ impl Picture {
     }
 }
 
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn display_all(colours: &mut [Vec3]) {
+    for c in colours {
+        *c = Vec3::new(display(c.x), display(c.y), display(c.z));
+    }
+}
+
 /// Tone curve and sRGB encoding of one linear value.
+#[inline(always)]
 fn display(x: f32) -> f32 {
     const KNEE: f32 = 0.55;
     let over = (x - KNEE).max(0.0) / (1.0 - KNEE);

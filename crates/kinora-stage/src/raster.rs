@@ -6,7 +6,7 @@
 
 use crate::lens::{Lens, Linear};
 use crate::part::{Part, Shape};
-use glam::{Affine3A, Mat3A, Vec2, Vec3};
+use glam::{Affine3A, Mat3, Vec2, Vec3};
 use multiversion::multiversion;
 
 /// What a sample sees: nothing, the ground, or a face of a part.
@@ -37,6 +37,8 @@ pub(crate) struct Placed {
     pub part: Part,
     /// World to unit shape.
     pub inverse: Affine3A,
+    /// Turns normals of the unit shape to the world, up to their length.
+    normals: Mat3,
     /// 0 for the set, k + 1 for actor k.
     pub owner: u8,
 }
@@ -53,7 +55,10 @@ impl Placed {
         }
         let scale = axes.x_axis.length() * axes.y_axis.length() * axes.z_axis.length();
         let solid = axes.determinant().abs() > 1e-6 * scale && scale > 0.0 && part.transform.is_finite();
-        solid.then(|| Placed { part, inverse: part.transform.inverse(), owner })
+        solid.then(|| {
+            let inverse = part.transform.inverse();
+            Placed { part, inverse, normals: inverse.matrix3.transpose().into(), owner }
+        })
     }
 
     /// World normal of a face at a point of the unit shape.
@@ -71,8 +76,7 @@ impl Placed {
             (Shape::Quad, _) => Vec3::Y,
             (Shape::Triangle, _) => Vec3::Z,
         };
-        let rows: Mat3A = self.inverse.matrix3.transpose();
-        (rows * unit).normalize_or(Vec3::Y)
+        (self.normals * unit).normalize_or(Vec3::Y)
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) struct Contact {
 pub(crate) struct World<'a> {
     pub set: &'a Set,
     /// The set's near lights at this moment.
-    pub lights: &'a [PointLight],
+    pub lamps: &'a [Lamp],
     pub shadows: [&'a ShadowMap; 2],
     pub contacts: &'a [Contact],
     pub finish: Finish,
@@ -44,17 +44,63 @@ pub(crate) struct World<'a> {
 /// A ray and how far along it the surface lies.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sight {
-    pub eye: Vec3,
-    /// Scaled so that `depth` counts along the viewing axis.
-    pub dir: Vec3,
+    pub point: Vec3,
+    pub to_eye: Vec3,
+    /// Metres from the eye to the point.
+    pub distance: f32,
+    /// Metres along the viewing axis.
     pub depth: f32,
     /// Tangent of one pixel.
     pub pixel: f32,
 }
 
 impl Sight {
-    fn point(&self) -> Vec3 {
-        self.eye + self.dir * self.depth
+    /// `dir` is scaled so that `depth` counts along the viewing axis.
+    pub fn new(eye: Vec3, dir: Vec3, depth: f32, pixel: f32) -> Self {
+        let stretch = dir.length();
+        Sight { point: eye + dir * depth, to_eye: dir / -stretch, distance: depth * stretch, depth, pixel }
+    }
+}
+
+/// A near light at one moment, ready for use.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lamp {
+    position: Vec3,
+    /// What falls on the set, and on the actors: those keep their own colours better in paler light.
+    colours: [Vec3; 2],
+    /// Square of its reach.
+    limit: f32,
+    /// Direction, and the cosines at the beam's edge and where it is full.
+    beam: Option<(Vec3, f32, f32)>,
+}
+
+impl Lamp {
+    /// The light with its strength times `strength`.
+    pub fn new(light: &PointLight, strength: f32) -> Self {
+        let colour = light.colour * strength;
+        Lamp {
+            position: light.position,
+            colours: [colour, Vec3::splat(luma(colour)).lerp(colour, 0.55)],
+            limit: light.reach * light.reach,
+            beam: light.beam.map(|b| (b.direction, b.half_angle.cos(), (b.half_angle * 0.75).cos())),
+        }
+    }
+
+    /// Direction to the light and the share of its colour that arrives.
+    fn reach(&self, point: Vec3) -> Option<(Vec3, f32)> {
+        let to = self.position - point;
+        let square = to.length_squared();
+        if square >= self.limit {
+            return None;
+        }
+        let toward = to / square.sqrt().max(1e-4);
+        let window = 1.0 - square / self.limit;
+        // Inverse square, softened near the light and brought to 0 at the reach; 1 at half the reach.
+        let mut strength = window * window / 0.5625 * (0.5 * self.limit) / (square + 0.25 * self.limit);
+        if let Some((direction, edge, full)) = self.beam {
+            strength *= ramp(edge, full, -toward.dot(direction));
+        }
+        (strength > 0.0).then_some((toward, strength))
     }
 }
 
@@ -82,14 +128,14 @@ struct Surface {
     open: f32,
     /// Factor on the key light.
     gain: f32,
+    is_actor: bool,
 }
 
 impl World<'_> {
     /// A part's face seen by `sight`.
     pub fn part(&self, placed: &Placed, face: u32, sight: &Sight) -> Shaded {
-        let point = sight.point();
+        let (point, to_eye) = (sight.point, sight.to_eye);
         let unit = placed.inverse.transform_point3(point);
-        let to_eye = -sight.dir.normalize();
         let mut normal = placed.normal(face, unit);
         if normal.dot(to_eye) < 0.0 && is_flat(placed) {
             normal = -normal;
@@ -112,7 +158,7 @@ impl World<'_> {
             }
             None => 1.0,
         };
-        let surface = Surface { point, normal, to_eye, albedo, gloss, open, gain: 1.0 };
+        let surface = Surface { point, normal, to_eye, albedo, gloss, open, gain: 1.0, is_actor: placed.owner > 0 };
         let colour = self.lit(&surface) + material.emission;
         Shaded { colour: self.through_air(colour, sight), normal, facing: normal.dot(to_eye).clamp(0.0, 1.0) }
     }
@@ -122,8 +168,7 @@ impl World<'_> {
         let Some(ground) = self.set.ground else {
             return self.sky(sight);
         };
-        let point = sight.point();
-        let to_eye = -sight.dir.normalize();
+        let (point, to_eye) = (sight.point, sight.to_eye);
         let steep = to_eye.y.max(0.02);
         // The geometric mean of a pixel's two sides on the ground.
         let pixel = sight.pixel * sight.depth / steep.sqrt();
@@ -144,7 +189,7 @@ impl World<'_> {
             open * (1.0 - contact.strength * near * near)
         });
         let gloss = if ground.cover == Cover::Water { 0.9 } else { 0.5 * at.mirror };
-        let surface = Surface { point, normal, to_eye, albedo, gloss, open, gain: at.gain };
+        let surface = Surface { point, normal, to_eye, albedo, gloss, open, gain: at.gain, is_actor: false };
         let mut colour = self.lit(&surface) * (0.4 + 0.6 * open);
         if at.mirror > 0.02 && self.finish != Finish::Clay {
             let facing = normal.dot(to_eye).clamp(0.0, 1.0);
@@ -157,14 +202,14 @@ impl World<'_> {
             colour = colour.lerp(seen, share.min(0.9));
         }
         // The far ground melts into the horizon.
-        let haze = 1.0 - (-sight.depth / (900.0 * self.set.scale)).exp();
+        let haze = sight.depth / (sight.depth + 900.0 * self.set.scale);
         colour = colour.lerp(self.set.sky.horizon, haze);
         Shaded { colour: self.through_air(colour, sight), normal: Vec3::Y, facing: to_eye.y.clamp(0.0, 1.0) }
     }
 
     /// The sky in the direction of `sight`.
     pub fn sky(&self, sight: &Sight) -> Shaded {
-        let dir = sight.dir.normalize();
+        let dir = -sight.to_eye;
         let colour = sky::colour(self.set, dir, sight.pixel, self.seed, self.t);
         Shaded { colour, normal: -dir, facing: 1.0 }
     }
@@ -174,7 +219,7 @@ impl World<'_> {
         if fog.density <= 0.0 {
             return colour;
         }
-        let clear = (-fog.density * sight.depth * sight.dir.length()).exp();
+        let clear = (-fog.density * sight.distance).exp();
         fog.colour + (colour - fog.colour) * clear
     }
 
@@ -196,16 +241,14 @@ impl World<'_> {
             diffuse += light * square;
             highlight += light * shine(s, key.direction);
         }
-        for light in self.lights {
-            let (toward, strength) = reach(light, s.point);
+        for lamp in self.lamps {
+            let Some((toward, strength)) = lamp.reach(s.point) else { continue };
+            let light = lamp.colours[usize::from(s.is_actor)] * strength;
             let square = s.normal.dot(toward);
             // A little wraps round the edge, as from a lamp that is not a point.
-            let wrapped = (square + 0.2) / 1.2;
-            if strength > 0.0 && wrapped > 0.0 {
-                diffuse += light.colour * (strength * wrapped);
-                if square > 0.0 {
-                    highlight += light.colour * (strength * shine(s, toward));
-                }
+            diffuse += light * ((square + 0.2) / 1.2).max(0.0);
+            if square > 0.0 {
+                highlight += light * shine(s, toward);
             }
         }
         if self.finish == Finish::Cel {
@@ -222,26 +265,6 @@ impl World<'_> {
 
 fn is_flat(placed: &Placed) -> bool {
     matches!(placed.part.shape, crate::part::Shape::Quad | crate::part::Shape::Triangle)
-}
-
-/// Direction to a near light and how much of its colour arrives.
-fn reach(light: &PointLight, point: Vec3) -> (Vec3, f32) {
-    let to = light.position - point;
-    let square = to.length_squared();
-    let limit = light.reach * light.reach;
-    if square >= limit {
-        return (Vec3::Y, 0.0);
-    }
-    let toward = to / square.sqrt().max(1e-4);
-    let window = 1.0 - square / limit;
-    // Inverse square, softened near the light and brought to 0 at the reach; 1 at half the reach.
-    let mut strength = window * window / 0.5625 * (0.3125 * limit) / (square + 0.0625 * limit);
-    if let Some(beam) = light.beam {
-        let edge = beam.half_angle.cos();
-        let soft = (beam.half_angle * 0.75).cos();
-        strength *= ramp(edge, soft, -toward.dot(beam.direction));
-    }
-    (toward, strength)
 }
 
 /// Blinn's highlight: narrower and stronger with gloss.

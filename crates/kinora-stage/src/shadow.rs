@@ -2,19 +2,26 @@
 
 use crate::lens::Lens;
 use crate::raster::{COARSE, Id, Layer, Placed};
+use crate::texture::split;
 use glam::Vec3;
 
 /// Depth from the light over a square about the scene's middle.
 #[derive(Debug)]
 pub(crate) struct ShadowMap {
-    lens: Lens,
+    /// World to texels across, texels down and metres from the light: each is axis . point + offset.
+    axes: [Vec3; 3],
+    offsets: [f32; 3],
+    /// Metres.
+    texel: f32,
     layer: Layer,
+    drawn: bool,
 }
 
 impl ShadowMap {
     /// A map of `size` x `size` pixels, with nothing drawn yet.
     pub fn new(size: usize) -> Self {
-        ShadowMap { lens: Lens::of_light(Vec3::Y, Vec3::ZERO, 1.0, size), layer: Layer::new(size, size, COARSE) }
+        let layer = Layer::new(size, size, COARSE);
+        ShadowMap { axes: [Vec3::ZERO; 3], offsets: [0.0; 3], texel: 0.0, layer, drawn: false }
     }
 
     /// A map that shadows nothing.
@@ -25,6 +32,7 @@ impl ShadowMap {
     /// Forgets what was drawn.
     pub fn clear(&mut self) {
         self.layer.clear();
+        self.drawn = false;
     }
 
     /// Draws the solid ones of `parts`, `radius` metres about `centre`.
@@ -35,38 +43,41 @@ impl ShadowMap {
         radius: f32,
         parts: impl IntoIterator<Item = &'a Placed>,
     ) {
-        self.layer.clear();
-        self.lens = Lens::of_light(toward_light, centre, radius, self.layer.width);
+        self.clear();
+        let lens = Lens::of_light(toward_light, centre, radius, self.layer.width);
+        self.texel = lens.scale;
+        self.axes = [lens.right / lens.scale, -lens.up / lens.scale, lens.forward];
+        self.offsets = [lens.centre.x, lens.centre.y, 0.0];
+        for (offset, axis) in self.offsets.iter_mut().zip(self.axes) {
+            *offset -= axis.dot(lens.eye);
+        }
         for placed in parts {
             if placed.part.material.opacity >= 1.0 {
-                self.layer.draw(&self.lens, placed, Id::part(0));
+                self.layer.draw(&lens, placed, Id::part(0));
+                self.drawn = true;
             }
         }
     }
 
     /// Share of the key light that reaches a point: four neighbours compared and blended. Points off the map are lit.
     pub fn lit(&self, point: Vec3, normal: Vec3) -> f32 {
-        if self.layer.touched().is_empty() {
+        if !self.drawn {
             return 1.0;
         }
         // Lifting the point off its surface by about a texel keeps it out of its own shadow.
-        let texel = self.lens.scale;
-        let lifted = point + normal * (1.2 * texel + 0.005);
-        let view = self.lens.view(lifted);
-        let at = self.lens.flatten(view) - 0.5;
-        let depth = view.z - 0.6 * texel;
+        let lifted = point + normal * (1.2 * self.texel + 0.005);
+        let [x, y, depth] = [0, 1, 2].map(|k| self.axes[k].dot(lifted) + self.offsets[k]);
+        let depth = depth - 0.6 * self.texel;
+        let ((x, u), (y, v)) = (split(x - 0.5), split(y - 0.5));
         let size = self.layer.width as i32;
-        let cell = at.floor();
-        let (x, y) = (cell.x as i32, cell.y as i32);
         if x < 0 || y < 0 || x + 1 >= size || y + 1 >= size {
             return 1.0;
         }
-        let f = at - cell;
         let first = (y * size + x) as usize;
-        let open = |i: usize| if self.layer.depth[i] > depth { 1.0 } else { 0.0 };
         let below = first + size as usize;
-        let top = open(first) * (1.0 - f.x) + open(first + 1) * f.x;
-        let bottom = open(below) * (1.0 - f.x) + open(below + 1) * f.x;
-        top * (1.0 - f.y) + bottom * f.y
+        let open = |i: usize| if self.layer.depth[i] > depth { 1.0 } else { 0.0 };
+        let top = open(first) * (1.0 - u) + open(first + 1) * u;
+        let bottom = open(below) * (1.0 - u) + open(below + 1) * u;
+        top * (1.0 - v) + bottom * v
     }
 }

@@ -1,7 +1,7 @@
 //! The sky as a function of direction.
 
 use crate::set::Set;
-use crate::texture::{noise, ramp, unit};
+use crate::texture::{noise, ramp, split, unit};
 use glam::{Vec2, Vec3};
 
 /// Linear colour seen in unit direction `dir` by a pixel of `pixel` radians.
@@ -56,14 +56,13 @@ fn stars(dir: Vec3, density: f32, pixel: f32, seed: u32) -> Vec3 {
         (3 * dir.z.signum() as i32, dir.x / size.z, dir.y / size.z)
     };
     let p = Vec2::new(u, v) * CELLS;
-    let cell = p.floor();
+    let ((x, fx), (y, fy)) = (split(p.x), split(p.y));
     let seed = seed ^ (face as u32).wrapping_mul(0x51_7CC1);
-    let (x, y) = (cell.x as i32, cell.y as i32);
     if unit(x, y, seed) > density * 0.6 {
         return Vec3::ZERO;
     }
     let at = Vec2::new(0.2 + 0.6 * unit(x, y, seed ^ 1), 0.2 + 0.6 * unit(x, y, seed ^ 2));
-    let away = (p - cell - at).length() / CELLS / (pixel * 0.75);
+    let away = (Vec2::new(fx, fy) - at).length() / CELLS / (pixel * 0.75);
     let bright = unit(x, y, seed ^ 3);
     let tint = Vec3::new(1.0, 0.95, 0.9).lerp(Vec3::new(0.8, 0.9, 1.0), unit(x, y, seed ^ 4));
     tint * (0.25 + bright * bright) * (1.0 - away * away * 0.5).max(0.0).powi(3)

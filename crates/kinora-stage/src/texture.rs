@@ -23,13 +23,19 @@ pub(crate) fn fold(seed: u64) -> u32 {
     (seed ^ (seed >> 32)) as u32
 }
 
+/// The whole part of a number, rounded down, and what is over it. (`floor` is a call on the oldest x86 machines.)
+#[inline]
+pub(crate) fn split(x: f32) -> (i32, f32) {
+    let whole = x as i32;
+    let whole = whole - i32::from((whole as f32) > x);
+    (whole, x - whole as f32)
+}
+
 /// Smooth noise with features of size 1, from 0 to 1.
 #[inline]
 pub(crate) fn noise(p: Vec2, seed: u32) -> f32 {
-    let cell = p.floor();
-    let f = p - cell;
-    let (x, y) = (cell.x as i32, cell.y as i32);
-    let (u, v) = (f.x * f.x * (3.0 - 2.0 * f.x), f.y * f.y * (3.0 - 2.0 * f.y));
+    let ((x, fx), (y, fy)) = (split(p.x), split(p.y));
+    let (u, v) = (fx * fx * (3.0 - 2.0 * fx), fy * fy * (3.0 - 2.0 * fy));
     let (a, b) = (unit(x, y, seed), unit(x + 1, y, seed));
     let (c, d) = (unit(x, y + 1, seed), unit(x + 1, y + 1, seed));
     a + (b - a) * u + (c - a) * v + (a - b - c + d) * u * v
@@ -107,10 +113,10 @@ pub(crate) fn cover(cover: Cover, base: Vec3, wet: f32, p: Vec2, pixel: f32, see
         }
         Cover::Wood => {
             const PLANK: f32 = 0.24;
-            let plank = (p.x / PLANK).floor();
-            let shift = unit(plank as i32, 7, seed) * 3.0;
-            let board = ((p.y + shift) / 2.6).floor();
-            let tint = unit(plank as i32, board as i32, seed) - 0.5;
+            let (plank, _) = split(p.x / PLANK);
+            let shift = unit(plank, 7, seed) * 3.0;
+            let (board, _) = split((p.y + shift) / 2.6);
+            let tint = unit(plank, board, seed) - 0.5;
             let veins = detail(Vec2::new(p.x, p.y * 0.12), 0.045, pixel, seed ^ 1);
             let side = joint(p.x / PLANK, 0.035, pixel / PLANK);
             let end = joint((p.y + shift) / 2.6, 0.004, pixel / 2.6);
@@ -130,7 +136,7 @@ pub(crate) fn cover(cover: Cover, base: Vec3, wet: f32, p: Vec2, pixel: f32, see
             point.gain = caustics(p, pixel, seed, t);
         }
         Cover::Tiles => {
-            let tint = unit(p.x.floor() as i32, p.y.floor() as i32, seed) - 0.5;
+            let tint = unit(split(p.x).0, split(p.y).0, seed) - 0.5;
             let gap = joint(p.x, 0.03, pixel).max(joint(p.y, 0.03, pixel));
             point.albedo *= (1.0 + 0.25 * tint + 0.15 * detail(p, 0.2, pixel, seed)) * (1.0 - 0.55 * gap);
         }
@@ -140,7 +146,7 @@ pub(crate) fn cover(cover: Cover, base: Vec3, wet: f32, p: Vec2, pixel: f32, see
 
 /// Share of a dark joint of `width` about each whole number, blurred to a pixel.
 fn joint(x: f32, width: f32, pixel: f32) -> f32 {
-    let away = (x - x.round()).abs();
+    let away = 0.5 - (split(x).1 - 0.5).abs();
     let soft = pixel.max(width * 0.5);
     (width / soft).min(1.0) * (1.0 - ramp(width * 0.5, width * 0.5 + soft, away))
 }
@@ -155,10 +161,10 @@ fn waves(p: Vec2, pixel: f32, seed: u32, t: f32) -> Vec2 {
         (Vec2::new(0.17, 0.98), 7.9, 0.05),
     ];
     let mut slope = Vec2::ZERO;
-    for (i, (along, k, steep)) in WAVES.into_iter().enumerate() {
+    let wobble = noise(p * 0.3, seed) * 4.0;
+    for (along, k, steep) in WAVES {
         let keep = 1.0 - ramp(0.2, 0.6, pixel * k / std::f32::consts::TAU);
         if keep > 0.0 {
-            let wobble = noise(p * 0.3, seed ^ i as u32) * 3.0;
             slope += along * (steep * keep * (along.dot(p) * k + wobble - (9.81 * k).sqrt() * t).cos());
         }
     }
