@@ -1,4 +1,7 @@
-//! H.264 frames from a clip, by OpenH264.
+//! H.264 frames from a clip, by OpenH264, compiled from its source.
+//!
+//! Cisco pays the patent licence for the library it hands out as a binary, not for
+//! one compiled elsewhere: who sells or ships copies has to look into that.
 
 use openh264::encoder::{
     BitRate, Complexity, Encoder, EncoderConfig, FrameRate, FrameType, IntraFramePeriod, Profile,

@@ -20,11 +20,14 @@ pub(crate) fn read(file: &mut (impl Read + Seek)) -> Result<(Shape, Option<Strin
         body: &index,
     };
     let mut video = None;
-    for track in moov.children()?.into_iter().filter(|b| &b.kind == b"trak") {
-        let media = track.child(b"mdia")?;
-        if media.child(b"hdlr")?.body.get(8..12) == Some(b"vide") {
-            video = Some(media);
-            break;
+    for child in moov.children() {
+        let child = child?;
+        if &child.kind == b"trak" {
+            let media = child.child(b"mdia")?;
+            if media.child(b"hdlr")?.body.get(8..12) == Some(b"vide") {
+                video = Some(media);
+                break;
+            }
         }
     }
     let shape = track_shape(video.ok_or("it has no video track")?)?;
@@ -174,37 +177,39 @@ struct Box4<'a> {
 }
 
 impl<'a> Box4<'a> {
-    fn children(&self) -> Result<Vec<Box4<'a>>, String> {
-        let mut rest = self.body;
-        let mut found = Vec::new();
-        // Some writers end a list with four zero bytes.
-        while rest.len() >= 8 {
-            let len = u32_at(rest, 0).map_or(0, |n| n as usize);
-            let kind = [rest[4], rest[5], rest[6], rest[7]];
+    /// The boxes inside, up to the first that lies about its length.
+    fn children(&self) -> impl Iterator<Item = Result<Box4<'a>, String>> + use<'a> {
+        let Box4 {
+            kind: parent,
+            body: mut rest,
+        } = *self;
+        std::iter::from_fn(move || {
+            // Fewer bytes than a header are padding: some writers end a list so.
+            let (&[a, b, c, d, w, x, y, z], _) = rest.split_first_chunk()?;
+            let (len, kind) = (u32::from_be_bytes([a, b, c, d]) as usize, [w, x, y, z]);
             let Some(body) = rest.get(8..len) else {
-                return Err(format!(
-                    "inside its {} box, {} says {len} bytes where {} are left",
-                    self.kind.escape_ascii(),
-                    kind.escape_ascii(),
-                    rest.len()
-                ));
+                let (left, inside) = (rest.len(), parent.escape_ascii());
+                rest = &[];
+                return Some(Err(format!(
+                    "inside its {inside} box, {} says {len} bytes where {left} are left",
+                    kind.escape_ascii()
+                )));
             };
-            found.push(Box4 { kind, body });
             rest = &rest[len..];
-        }
-        Ok(found)
+            Some(Ok(Box4 { kind, body }))
+        })
     }
 
     fn child(&self, kind: &[u8; 4]) -> Result<Box4<'a>, String> {
-        self.children()?
-            .into_iter()
-            .find(|b| &b.kind == kind)
-            .ok_or_else(|| {
-                format!(
+        let mut children = self.children();
+        children
+            .find(|child| child.as_ref().map_or(true, |b| &b.kind == kind))
+            .unwrap_or_else(|| {
+                Err(format!(
                     "its {} box lacks a {} box",
                     self.kind.escape_ascii(),
                     kind.escape_ascii()
-                )
+                ))
             })
     }
 }
