@@ -120,17 +120,13 @@ pub(crate) fn write_inside(
     fill_file(&mut file, path, fill)
 }
 
-/// Errors from inside `fill` get the name of the file that was asked for.
 fn fill_file(
     file: &mut File,
     path: &Path,
     fill: impl FnOnce(&mut BufWriter<&mut File>) -> Result<(), MediaError>,
 ) -> Result<(), MediaError> {
     let mut out = BufWriter::new(file);
-    fill(&mut out).map_err(|error| match error {
-        MediaError::Io { action, source, .. } => MediaError::io(action, path, source),
-        other => other,
-    })?;
+    fill(&mut out).map_err(|error| named(error, path))?;
     let file = out
         .into_inner()
         .map_err(|e| MediaError::io("write", path, e.into_error()))?;
@@ -149,7 +145,7 @@ pub(crate) fn write_folder(
     let new = temporary(0o777)
         .tempdir_in(parent(&path))
         .map_err(|e| MediaError::io("create", &path, e))?;
-    fill(new.path())?;
+    fill(new.path()).map_err(|error| named(error, &path))?;
     sync_folder(new.path())?;
 
     let moved = |e| MediaError::io("rename the finished folder to", &path, e);
@@ -187,6 +183,14 @@ pub(crate) fn parent(path: &Path) -> &Path {
         .unwrap_or(Path::new("."))
 }
 
+/// Errors from inside get the name that was asked for, not a temporary one.
+fn named(error: MediaError, path: &Path) -> MediaError {
+    match error {
+        MediaError::Io { action, source, .. } => MediaError::io(action, path, source),
+        other => other,
+    }
+}
+
 /// Makes the rename itself last; only Unix lets a folder be opened for it.
 fn sync_folder(folder: &Path) -> Result<(), MediaError> {
     if cfg!(unix) {
@@ -195,4 +199,46 @@ fn sync_folder(folder: &Path) -> Result<(), MediaError> {
             .map_err(|e| MediaError::io("sync", folder, e))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn a_failure_half_way_leaves_what_was_there() {
+        let home = tempfile::tempdir().unwrap();
+        let full = || {
+            MediaError::io(
+                "write",
+                Path::new("inside"),
+                io::ErrorKind::StorageFull.into(),
+            )
+        };
+        let (file, folder) = (home.path().join("a.mp4"), home.path().join("frames"));
+        fs::write(&file, "old").unwrap();
+        let told = [
+            write_file(&file, |out| {
+                out.write_all(b"half").unwrap();
+                Err(full())
+            }),
+            write_folder(&folder, |inside| {
+                fs::write(inside.join("frame.1001.png"), "half").unwrap();
+                Err(full())
+            }),
+        ]
+        .map(|result| result.unwrap_err().to_string());
+        assert!(
+            told[0].contains("a.mp4") && told[1].contains("frames"),
+            "{told:?}"
+        );
+        assert_eq!(fs::read_to_string(&file).unwrap(), "old");
+        assert_eq!(
+            fs::read_dir(home.path()).unwrap().count(),
+            1,
+            "neither a folder nor a temporary name is left"
+        );
+    }
 }
