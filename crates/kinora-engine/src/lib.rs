@@ -1,1 +1,26 @@
-//! kinora-engine
+//! From a request to a plan to a clip: the only place that puts text, model, sampler and autoencoder together.
+//!
+//! A [`Request`] is what somebody asked for. [`plan`] checks it against a model and the memory at hand and fills in
+//! what was left open. [`generate`] turns the [`Plan`] into a clip, and a [`Recipe`] beside the clip says how to make
+//! it again.
+
+mod error;
+mod generate;
+mod latents;
+mod memory;
+mod model;
+mod plan;
+mod recipe;
+mod request;
+
+pub use error::{EngineError, Fault};
+pub use generate::{Event, Job, generate};
+pub use latents::{Latents, LatentsError};
+pub use model::{ModelFiles, OpenError};
+pub use plan::{MAX_FRAMES, MAX_PROMPT, MAX_SIDE, MAX_STEPS, Plan, PlanError, plan};
+pub use recipe::{ModelId, Recipe, RecipeError};
+pub use request::{Length, Request};
+
+pub use burn::tensor::Device;
+pub use kinora_diffusion::{Sampler, Step};
+pub use kinora_models::registry::Model;

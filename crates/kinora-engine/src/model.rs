@@ -1,0 +1,174 @@
+//! Finding a model: one that is built in, by its name, or a folder with the same files.
+
+use burn::tensor::Device;
+use kinora_models::kinora1::{Config, ConfigError};
+use kinora_models::registry::{self, Files, Model, ModelError, file};
+use sha2::{Digest, Sha256};
+use std::borrow::Cow;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// Largest text file of a model folder.
+const MAX_TEXT: u64 = 16 << 20;
+/// Largest weight file of a model folder.
+const MAX_WEIGHTS: u64 = 8 << 30;
+
+/// The files of a model, and its configuration; enough to plan with.
+#[derive(Debug)]
+pub struct ModelFiles {
+    /// The checked `config.json`.
+    pub config: Config,
+    /// The SHA-256 of its configuration, vocabulary and weights: two models with the same make the same clips.
+    pub sha256: String,
+    files: Files,
+}
+
+/// Why no model was found.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Neither a built-in model nor a folder.
+    #[error("no model is called \"{name}\"{}; there is {}, or name a model folder", nearest(.name, &names()), names().join(", "))]
+    Unknown {
+        /// What was asked for.
+        name: String,
+    },
+    /// A file of the folder is missing or can't be read.
+    #[error("the model folder's {} can't be read: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file of the folder is larger than any model's.
+    #[error("the model folder's {} has {bytes} bytes; at most {most} are allowed", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+        /// What is allowed.
+        most: u64,
+    },
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+}
+
+impl ModelFiles {
+    /// Opens the built-in model of this name, or else the folder of this path.
+    ///
+    /// # Errors
+    /// When there is neither, a file can't be read, or the configuration is wrong. Weights are checked by
+    /// [`ModelFiles::load`].
+    pub fn open(name_or_folder: &str) -> Result<Self, OpenError> {
+        let folder = Path::new(name_or_folder);
+        match registry::built_in(name_or_folder) {
+            Some(model) => Self::new((model.files)()),
+            None if folder.is_dir() => Self::new(read_folder(folder)?),
+            None => Err(OpenError::Unknown {
+                name: name_or_folder.to_owned(),
+            }),
+        }
+    }
+
+    fn new(files: Files) -> Result<Self, OpenError> {
+        let config = Config::from_json(&files.config)?;
+        let mut hash = Sha256::new();
+        for part in [
+            files.config.as_bytes(),
+            files.vocabulary.as_bytes(),
+            &files.vae,
+            &files.dit,
+        ] {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        Ok(Self {
+            config,
+            sha256: format!("{:x}", hash.finalize()),
+            files,
+        })
+    }
+
+    /// The model card, as Markdown.
+    pub fn card(&self) -> &str {
+        &self.files.card
+    }
+
+    /// Bytes of its weight files.
+    pub fn weight_bytes(&self) -> u64 {
+        (self.files.vae.len() + self.files.dit.len()) as u64
+    }
+
+    /// Builds the networks with their weights.
+    ///
+    /// # Errors
+    /// When a file is damaged, or the files do not belong together.
+    pub fn load(&self, device: &Device) -> Result<Model, ModelError> {
+        Model::load(&self.files, device)
+    }
+}
+
+fn read_folder(folder: &Path) -> Result<Files, OpenError> {
+    let text = |name| read_text(&folder.join(name)).map(Cow::Owned);
+    let weights = |name| read(&folder.join(name), MAX_WEIGHTS).map(Cow::Owned);
+    Ok(Files {
+        config: text(file::CONFIG)?,
+        vocabulary: text(file::VOCABULARY)?,
+        card: text(file::CARD)?,
+        vae: weights(file::VAE)?,
+        dit: weights(file::DIT)?,
+    })
+}
+
+fn read_text(path: &Path) -> Result<String, OpenError> {
+    let invalid = |e| OpenError::Read {
+        path: path.to_owned(),
+        source: io::Error::new(io::ErrorKind::InvalidData, e),
+    };
+    String::from_utf8(read(path, MAX_TEXT)?).map_err(invalid)
+}
+
+/// Reads an ordinary file of at most `most` bytes: a pipe or a device could last for ever.
+fn read(path: &Path, most: u64) -> Result<Vec<u8>, OpenError> {
+    let failed = |source| OpenError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let found = fs::metadata(path).map_err(failed)?;
+    if !found.is_file() {
+        return Err(failed(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is not an ordinary file",
+        )));
+    }
+    if found.len() > most {
+        return Err(OpenError::TooLarge {
+            path: path.to_owned(),
+            bytes: found.len(),
+            most,
+        });
+    }
+    let mut bytes = Vec::with_capacity(found.len() as usize);
+    File::open(path)
+        .and_then(|f| f.take(most).read_to_end(&mut bytes))
+        .map_err(failed)?;
+    Ok(bytes)
+}
+
+fn names() -> Vec<&'static str> {
+    registry::BUILT_IN.iter().map(|model| model.name).collect()
+}
+
+/// `", did you mean \"...\"?"` if one of `names` is close to `name`.
+pub(crate) fn nearest(name: &str, names: &[&str]) -> String {
+    let name = name.to_lowercase();
+    let close = |other: &&&str| strsim::damerau_levenshtein(&name, other) <= 1 + other.len() / 4;
+    let best = names
+        .iter()
+        .filter(close)
+        .min_by_key(|other| strsim::damerau_levenshtein(&name, other));
+    best.map_or_else(String::new, |best| format!(", did you mean \"{best}\"?"))
+}

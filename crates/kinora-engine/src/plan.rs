@@ -1,0 +1,299 @@
+//! From a request to a plan: every setting checked and filled in, the memory foreseen.
+
+use crate::model::nearest;
+use crate::{Length, ModelFiles, Request, memory};
+use kinora_diffusion::Sampler;
+use kinora_media::{Fps, MediaError};
+use kinora_models::kinora1::{SIZE_MULTIPLE, SPATIAL_COMPRESSION, latent_frames};
+use serde::{Deserialize, Serialize};
+
+/// Longest prompt, in characters.
+pub const MAX_PROMPT: usize = 4_000;
+/// Longest side, in pixels.
+pub const MAX_SIDE: u32 = 2_048;
+/// Most frames.
+pub const MAX_FRAMES: u32 = 1_001;
+/// Most sampler steps.
+pub const MAX_STEPS: u32 = 1_000;
+/// Strongest guidance.
+const MAX_GUIDANCE: f64 = 100.0;
+/// Strongest shift.
+const MAX_SHIFT: f64 = 100.0;
+
+/// All settings of a clip, checked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// What the clip shows.
+    pub prompt: String,
+    /// What it should keep away from; may be empty.
+    pub negative: String,
+    /// Decides everything that the prompt leaves open.
+    pub seed: u64,
+    /// Pixels across.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+    /// Number of frames.
+    pub frames: u32,
+    /// Frames a second.
+    pub fps: Fps,
+    /// Sampler steps.
+    pub steps: u32,
+    /// Guidance scale; 1 is none.
+    pub guidance: f64,
+    /// The sampler.
+    #[serde(with = "sampler_name")]
+    pub sampler: Sampler,
+    /// Shift of the sigma schedule.
+    pub shift: f64,
+}
+
+/// Why a request can't be carried out. Each is the asker's to mend.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// Nothing was asked for.
+    #[error("the prompt is empty; say in a sentence what the clip shows")]
+    EmptyPrompt,
+    /// The prompt or the negative prompt is too long.
+    #[error("the {which} has {chars} characters; at most {MAX_PROMPT} are allowed")]
+    LongPrompt {
+        /// "prompt" or "negative prompt".
+        which: &'static str,
+        /// Its length.
+        chars: usize,
+    },
+    /// No such size can be made.
+    #[error(
+        "the size {width}x{height} can't be made; width and height are multiples of {SIZE_MULTIPLE} from {SIZE_MULTIPLE} to {MAX_SIDE}{}",
+        near(*.width, *.height)
+    )]
+    Size {
+        /// Pixels across.
+        width: i64,
+        /// Pixels down.
+        height: i64,
+    },
+    /// Another number is out of its range.
+    #[error("{what} is {value}; it can be {allowed}")]
+    Range {
+        /// Which setting.
+        what: &'static str,
+        /// What was asked for.
+        value: String,
+        /// What is allowed.
+        allowed: String,
+    },
+    /// No such rate.
+    #[error(transparent)]
+    Rate(#[from] MediaError),
+    /// No such sampler.
+    #[error("no sampler is called \"{name}\"{}; there are {}", nearest(.name, &sampler_names()), sampler_names().join(", "))]
+    Sampler {
+        /// What was asked for.
+        name: String,
+    },
+    /// It would not fit.
+    #[error(
+        "{width}x{height} pixels and {frames} frames need about {} of memory, and {} are free; ask for a smaller size or fewer frames",
+        memory::human(*.need),
+        memory::human(*.free)
+    )]
+    Memory {
+        /// Pixels across.
+        width: u32,
+        /// Pixels down.
+        height: u32,
+        /// Number of frames.
+        frames: u32,
+        /// The estimate, in bytes.
+        need: u64,
+        /// What there is, in bytes.
+        free: u64,
+    },
+}
+
+/// Checks `request` against what `model` can do and the bytes of memory that are free (`None` if that is not known),
+/// and fills in the model's defaults.
+///
+/// # Errors
+/// Says what is wrong with the request and what is allowed.
+pub fn plan(request: &Request, model: &ModelFiles, free: Option<u64>) -> Result<Plan, PlanError> {
+    let defaults = &model.config.defaults;
+    check_prompt("prompt", &request.prompt)?;
+    check_prompt("negative prompt", &request.negative)?;
+    if request.prompt.trim().is_empty() {
+        return Err(PlanError::EmptyPrompt);
+    }
+    let (width, height) = request
+        .size
+        .unwrap_or((defaults.width as i64, defaults.height as i64));
+    let (width, height) = side(width)
+        .zip(side(height))
+        .ok_or(PlanError::Size { width, height })?;
+    let fps = match request.fps {
+        Some(fps) => fps,
+        None => Fps::new(defaults.fps, 1)?,
+    };
+    let frames = match request
+        .length
+        .unwrap_or(Length::Frames(defaults.frames as i64))
+    {
+        Length::Frames(frames) => whole("the number of frames", frames, MAX_FRAMES)?,
+        Length::Seconds(seconds) => {
+            let most = fps.seconds(MAX_FRAMES as usize);
+            let seconds = number("the length in seconds", seconds, f64::MIN_POSITIVE, most)?;
+            ((seconds * fps.as_f64()).round() as u32).clamp(1, MAX_FRAMES)
+        }
+    };
+    let sampler = request.sampler.as_deref().unwrap_or(&defaults.sampler);
+    let plan = Plan {
+        prompt: request.prompt.clone(),
+        negative: request.negative.clone(),
+        seed: request.seed,
+        width,
+        height,
+        frames,
+        fps,
+        steps: whole(
+            "the number of steps",
+            request.steps.unwrap_or(defaults.steps as i64),
+            MAX_STEPS,
+        )?,
+        guidance: number(
+            "the guidance",
+            request.guidance.unwrap_or(shortest(defaults.guidance)),
+            0.0,
+            MAX_GUIDANCE,
+        )?,
+        sampler: sampler.parse().map_err(|_| PlanError::Sampler {
+            name: sampler.to_owned(),
+        })?,
+        shift: number(
+            "the shift",
+            request.shift.unwrap_or(shortest(defaults.shift)),
+            1.0 / MAX_SHIFT,
+            MAX_SHIFT,
+        )?,
+    };
+    let need = memory::estimate(&plan, model);
+    match free {
+        Some(free) if need > free => Err(PlanError::Memory {
+            width,
+            height,
+            frames,
+            need,
+            free,
+        }),
+        _ => Ok(plan),
+    }
+}
+
+impl Plan {
+    /// The request that gives this plan.
+    pub fn request(self) -> Request {
+        Request {
+            prompt: self.prompt,
+            negative: self.negative,
+            size: Some((self.width.into(), self.height.into())),
+            length: Some(Length::Frames(self.frames.into())),
+            fps: Some(self.fps),
+            seed: self.seed,
+            steps: Some(self.steps.into()),
+            guidance: Some(self.guidance),
+            sampler: Some(self.sampler.name().to_owned()),
+            shift: Some(self.shift),
+        }
+    }
+
+    /// Shape of the latents: `[1, frames, height, width, channels]`.
+    pub(crate) fn latent_shape(&self, channels: usize) -> [usize; 5] {
+        let side = |pixels: u32| pixels as usize / SPATIAL_COMPRESSION;
+        [
+            1,
+            latent_frames(self.frames as usize),
+            side(self.height),
+            side(self.width),
+            channels,
+        ]
+    }
+}
+
+fn check_prompt(which: &'static str, text: &str) -> Result<(), PlanError> {
+    match text.chars().count() {
+        chars if chars > MAX_PROMPT => Err(PlanError::LongPrompt { which, chars }),
+        _ => Ok(()),
+    }
+}
+
+fn side(pixels: i64) -> Option<u32> {
+    let pixels = u32::try_from(pixels).ok()?;
+    let allowed = (SIZE_MULTIPLE as u32..=MAX_SIDE).contains(&pixels)
+        && (pixels as usize).is_multiple_of(SIZE_MULTIPLE);
+    allowed.then_some(pixels)
+}
+
+/// The nearest size that can be made, if the asked one is not absurd.
+fn near(width: i64, height: i64) -> String {
+    let round = |pixels: i64| {
+        let multiple = SIZE_MULTIPLE as i64;
+        (1..=i64::from(MAX_SIDE))
+            .contains(&pixels)
+            .then(|| ((pixels + multiple / 2) / multiple).max(1) * multiple)
+    };
+    round(width)
+        .zip(round(height))
+        .map_or_else(String::new, |(w, h)| format!(", such as {w}x{h}"))
+}
+
+fn whole(what: &'static str, value: i64, most: u32) -> Result<u32, PlanError> {
+    let refused = || PlanError::Range {
+        what,
+        value: value.to_string(),
+        allowed: format!("1 to {most}"),
+    };
+    u32::try_from(value)
+        .ok()
+        .filter(|v| (1..=most).contains(v))
+        .ok_or_else(refused)
+}
+
+fn number(what: &'static str, value: f64, least: f64, most: f64) -> Result<f64, PlanError> {
+    if (least..=most).contains(&value) {
+        return Ok(value);
+    }
+    let least = if least == f64::MIN_POSITIVE {
+        "above 0".to_owned()
+    } else {
+        least.to_string()
+    };
+    Err(PlanError::Range {
+        what,
+        value: value.to_string(),
+        allowed: format!("{least} to {most}"),
+    })
+}
+
+/// The f64 that prints as `x` does, so that a default of 4.2 is 4.2 in a recipe and not 4.19999980926514.
+fn shortest(x: f32) -> f64 {
+    x.to_string()
+        .parse()
+        .expect("what an f32 prints as is a number")
+}
+
+fn sampler_names() -> Vec<&'static str> {
+    Sampler::ALL.map(Sampler::name).to_vec()
+}
+
+/// A sampler by its name.
+mod sampler_name {
+    use kinora_diffusion::Sampler;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(sampler: &Sampler, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(sampler.name())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Sampler, D::Error> {
+        String::deserialize(d)?.parse().map_err(D::Error::custom)
+    }
+}

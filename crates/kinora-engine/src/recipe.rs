@@ -1,0 +1,120 @@
+//! How a clip was made, in its own metadata, so that it can be made again.
+
+use crate::{ModelFiles, Plan, Request};
+use serde::{Deserialize, Serialize};
+
+/// All that decides the bytes of a clip, besides the kind of file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recipe {
+    /// The program and its version, as in `kinora 0.1.0`.
+    pub program: String,
+    /// The model.
+    pub model: ModelId,
+    /// Every setting.
+    #[serde(flatten)]
+    pub plan: Plan,
+    /// SHA-256 of the latents file it began from, if it did not begin from the seed's noise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init_latents: Option<String>,
+}
+
+/// Which model, and which weights of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelId {
+    /// The model's own name.
+    pub name: String,
+    /// See [`ModelFiles::sha256`].
+    pub sha256: String,
+}
+
+/// Why a recipe can't be followed.
+#[derive(Debug, thiserror::Error)]
+pub enum RecipeError {
+    /// Not a recipe.
+    #[error("the file's recipe can't be read: {0}")]
+    Invalid(#[from] serde_json::Error),
+    /// The weights are not those that made the clip.
+    #[error(
+        "the clip was made by other weights of {name} (sha256 {}...) than these ({}...); give --model to use these all the same",
+        short(.wanted),
+        short(.found)
+    )]
+    OtherWeights {
+        /// The model's name.
+        name: String,
+        /// The hash in the recipe.
+        wanted: String,
+        /// The hash of the model at hand.
+        found: String,
+    },
+    /// It began from a latents file, which is not at hand or is another.
+    #[error("the clip began from a latents file with sha256 {}...; give that file with --init-latents", short(.0))]
+    NeedsLatents(String),
+}
+
+impl Recipe {
+    /// The recipe of a clip that `plan` and `model` make.
+    pub fn new(plan: &Plan, model: &ModelFiles, init_latents: Option<String>) -> Self {
+        Self {
+            program: concat!("kinora ", env!("CARGO_PKG_VERSION")).to_owned(),
+            model: ModelId {
+                name: model.config.name.clone(),
+                sha256: model.sha256.clone(),
+            },
+            plan: plan.clone(),
+            init_latents,
+        }
+    }
+
+    /// Reads a file's recipe. Its settings are checked again when they are planned.
+    ///
+    /// # Errors
+    /// When a field is missing or of the wrong kind.
+    pub fn from_json(json: serde_json::Value) -> Result<Self, RecipeError> {
+        Ok(serde_json::from_value(json)?)
+    }
+
+    /// The recipe as JSON, for a file's metadata.
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::to_value(self).expect("a recipe is plain data with text keys")
+    }
+
+    /// The request that makes the clip again.
+    pub fn request(&self) -> Request {
+        self.plan.clone().request()
+    }
+
+    /// Checks that these are the weights that made the clip.
+    ///
+    /// # Errors
+    /// When they are not.
+    pub fn check_model(&self, model: &ModelFiles) -> Result<(), RecipeError> {
+        if self.model.sha256 == model.sha256 {
+            return Ok(());
+        }
+        let (name, wanted) = (self.model.name.clone(), self.model.sha256.clone());
+        Err(RecipeError::OtherWeights {
+            name,
+            wanted,
+            found: model.sha256.clone(),
+        })
+    }
+
+    /// Checks that `sha256` is that of the latents file the clip began from.
+    ///
+    /// # Errors
+    /// When the clip began from a file, and this is another or none.
+    pub fn check_latents(&self, sha256: Option<&str>) -> Result<(), RecipeError> {
+        match &self.init_latents {
+            Some(wanted) if sha256 != Some(wanted) => {
+                Err(RecipeError::NeedsLatents(wanted.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Enough of a hash to tell it by.
+fn short(hash: &str) -> String {
+    hash.chars().take(12).collect()
+}
