@@ -3,7 +3,7 @@
 use super::body::SIDES;
 use super::face::Face;
 use super::motion::Clock;
-use super::palette::{INK, Traits, WHITE, matt, mix, pale, shiny};
+use super::palette::{INK, IVORY, Traits, WHITE, matt, mix, pale, shiny};
 use super::prowl::{Prowl, prowl};
 use super::rig::{Rig, joint, v};
 use crate::part::{Material, Part, Shape};
@@ -460,7 +460,7 @@ impl Beast {
     }
 
     fn horse(&mut self, neck: Affine3A, colour: Vec3) {
-        self.skull(self.coat, 0.022);
+        self.skull(matt(mix(colour, IVORY, 0.22)), 0.016);
         let h = self.h;
         let mane = matt(if colour.max_element() < 0.2 {
             v(0.45, 0.36, 0.22)

@@ -58,7 +58,7 @@ fn expression(emotion: Emotion) -> Expression {
         Emotion::Happy => of(0.95, 0.68, 1.9, 0.15, 0.46, 0.24, 0.13),
         Emotion::Sad => of(0.75, 0.62, 1.6, 0.55, 0.36, -0.24, 0.0),
         Emotion::Angry => of(0.75, 0.55, 1.05, -0.6, 0.42, -0.12, 0.07),
-        Emotion::Surprised => of(1.45, 0.42, 2.5, 0.0, 0.20, 0.0, 0.26),
+        Emotion::Surprised => of(1.45, 0.42, 2.5, 0.0, 0.27, 0.0, 0.27),
         Emotion::Afraid => of(1.45, 0.30, 2.2, 0.5, 0.40, -0.06, 0.10),
     }
 }
@@ -118,8 +118,11 @@ impl Face {
         let thick = 0.055 * unit;
         let middle = self.on(0.0, self.mouth) + v(0.0, 0.0, 0.02 * unit);
         if look.gape > 0.0 {
-            let half = v(look.width * 0.85 * unit, look.gape * unit, 0.08 * unit);
+            let half = v(look.width * 0.85, look.gape, 0.08) * unit;
             rig.ball(self.head, middle, half, matt(MOUTH));
+            let inside = middle + v(0.0, 0.0, 0.045 * unit);
+            let dark = half * v(0.72, 0.72, 0.6);
+            rig.ball(self.head, inside, dark, matt(INK));
         }
         if matches!(emotion, Emotion::Happy | Emotion::Afraid | Emotion::Angry) {
             let half = v(look.width * 0.6 * unit, 0.045 * unit, 0.06 * unit);

@@ -117,7 +117,7 @@ pub(super) fn whole(action: Action, carriage: Carriage, clock: Clock) -> Whole {
         Action::Walk | Action::Run => travel(&mut is, action == Action::Run, carriage, clock),
         Action::Jump => {
             let (crouch, flight) = clock.jump();
-            is.lift += 0.34 * flight;
+            is.lift += 0.30 * flight;
             is.stretch = 1.0 - 0.28 * crouch + 0.1 * flight;
         }
         Action::Turn => is.turn.y = clock.turned(2.5),

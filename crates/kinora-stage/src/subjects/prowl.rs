@@ -135,7 +135,7 @@ fn step(is: &mut Prowl, action: Action, clock: Clock) {
         }
         Action::Jump => {
             let (crouch, flight) = clock.jump();
-            is.lift = 0.36 * flight;
+            is.lift = 0.30 * flight;
             let rising = clock.sine(1.0, 0.0);
             is.body.x = 0.25 * crouch - 0.2 * flight * rising.abs();
             let (front, hind) = (
@@ -249,7 +249,7 @@ fn hang(is: &mut Prowl, action: Action, clock: Clock) {
             is.wings = 0.25 + 0.8 * clock.sine(0.6, 0.0);
         }
         Action::Swim => {
-            is.hangs = Some(0.52 + 0.03 * clock.sine(1.1, 0.0));
+            is.hangs = Some(0.40 + 0.03 * clock.sine(1.1, 0.0));
             is.body = v(
                 -0.08,
                 0.12 * clock.sine(1.1, 0.0),

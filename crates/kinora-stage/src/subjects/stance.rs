@@ -131,7 +131,7 @@ fn step(is: &mut Stance, action: Action, emotion: Emotion, clock: Clock) {
         }
         Action::Jump => {
             let (crouch, flight) = clock.jump();
-            is.lift = 0.32 * flight;
+            is.lift = 0.28 * flight;
             is.torso.x += 0.45 * crouch;
             is.head.x -= 0.25 * crouch;
             is.legs = [limb(
@@ -239,7 +239,7 @@ fn hang(is: &mut Stance, action: Action, clock: Clock) {
             is.legs = [limb(kick, 0.08, 0.1), limb(-kick, 0.08, 0.1)];
         }
         Action::Swim => {
-            is.hips = Hips::At(0.2 + 0.02 * clock.sine(1.1, 0.0));
+            is.hips = Hips::At(0.15 + 0.02 * clock.sine(1.1, 0.0));
             is.body = v(1.3, 0.0, 0.22 * clock.sine(1.1, 0.0));
             is.head = v(-0.95, 0.0, 0.0);
             // A crawl: each arm goes round once a stroke.
