@@ -1,9 +1,9 @@
 //! The camera department: shot size, angle and move of a scene as a camera over time.
 
-use crate::blocking::{Blocking, Mark};
+use crate::blocking::{Blocking, Mark, is_near, size};
 use crate::scene::Scene;
 use crate::set::Camera;
-use crate::vocabulary::{Angle, CameraMove, Setting, ShotSize};
+use crate::vocabulary::{Angle, CameraMove, Setting, ShotSize, Subject};
 use glam::{Quat, Vec3, vec3};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -26,10 +26,19 @@ const ZOOM: f32 = 1.6;
 pub fn camera(scene: &Scene, aspect: f32, t: f32, duration: f32) -> Camera {
     let blocking = Blocking::new(scene, duration);
     let rest = Setup::new(scene, &blocking, aspect);
-    let progress = if duration > 0.0 { (t / duration).clamp(0.0, 1.0) } else { 0.5 };
+    let progress = if duration > 0.0 {
+        (t / duration).clamp(0.0, 1.0)
+    } else {
+        0.5
+    };
     let mut now = rest.moved(scene.shot.camera_move, progress - 0.5, aspect);
     match scene.shot.camera_move {
-        CameraMove::Track => now.eye += blocking.marks.first().map_or(Vec3::ZERO, |mark| mark.travelled(t, duration)),
+        CameraMove::Track => {
+            now.eye += blocking
+                .marks
+                .first()
+                .map_or(Vec3::ZERO, |mark| mark.travelled(t, duration))
+        }
         CameraMove::Handheld => now.shake(scene.seed, t),
         _ => {}
     }
@@ -58,7 +67,11 @@ struct Setup {
 impl Setup {
     /// The camera at mid-clip.
     fn new(scene: &Scene, blocking: &Blocking, aspect: f32) -> Self {
-        let Composition { focus, frame, reach } = Composition::new(scene, blocking, aspect);
+        let Composition {
+            focus,
+            frame,
+            reach,
+        } = Composition::new(scene, blocking, aspect);
         let (angle, camera_move) = (scene.shot.angle, scene.shot.camera_move);
         let down: f32 = match angle {
             Angle::EyeLevel | Angle::Dutch => 5.0,
@@ -78,7 +91,9 @@ impl Setup {
         // A boom needs room to go down in.
         let boom = matches!(camera_move, CameraMove::BoomUp | CameraMove::BoomDown);
         let room = if boom { SLIDE / 2.0 * frame } else { 0.0 };
-        let rise = (distance * sin).max(floor + room - focus.y).min(0.97 * distance);
+        let rise = (distance * sin)
+            .max(floor + room - focus.y)
+            .min(0.97 * distance);
         let eye = focus + vec3(0.0, rise, (distance * distance - rise * rise).sqrt());
         let height = -(rise / distance).asin();
         let view = 2.0 * lens.atan();
@@ -88,8 +103,21 @@ impl Setup {
             (Angle::EyeLevel | Angle::Dutch, ShotSize::ExtremeWide | ShotSize::Wide) => 0.10 * view,
             _ => 0.0,
         };
-        let roll = if angle == Angle::Dutch { dutch_roll(scene.seed) } else { 0.0 };
-        Self { eye, yaw: 0.0, pitch: height + lift, roll, lens, focus, frame, floor }
+        let roll = if angle == Angle::Dutch {
+            dutch_roll(scene.seed)
+        } else {
+            0.0
+        };
+        Self {
+            eye,
+            yaw: 0.0,
+            pitch: height + lift,
+            roll,
+            lens,
+            focus,
+            frame,
+            floor,
+        }
     }
 
     /// The camera at `phase` of its move, -0.5 at the start of the clip and 0.5 at its end.
@@ -179,17 +207,19 @@ impl Composition {
             min = min.min(mark.middle + mark.bounds.min);
             max = max.max(mark.middle + mark.bounds.max);
         }
-        let near = matches!(scene.shot.size, ShotSize::Medium | ShotSize::CloseUp);
+        let near = is_near(scene.shot.size);
         let mut focus = (min + max) / 2.0;
         if let (true, [mark], [actor]) = (near, blocking.marks.as_slice(), scene.cast.as_slice()) {
-            let below_top = (max.y - 0.42 * blocking.frame).max(focus.y);
-            if actor.subject.has_face() {
-                focus.y = below_top;
-            } else if scene.shot.size == ShotSize::CloseUp {
-                // The front part of what is long: its head, or its bonnet.
-                let front = vec3(mark.yaw.sin(), 0.0, mark.yaw.cos());
-                focus += 0.3 * front * (max - min).with_y(0.0);
-                focus.y = below_top;
+            // Who has a face is cut at the waist or the shoulders; of anything else a close-up shows the front.
+            let shown = if actor.subject.has_face() {
+                Some(mark.bounds)
+            } else {
+                (scene.shot.size == ShotSize::CloseUp).then_some(mark.front)
+            };
+            if let Some(shown) = shown {
+                focus = mark.middle + shown.centre();
+                let brow = shown.max.y - headgear(actor.subject) * size(actor.subject);
+                focus.y = focus.y.max(mark.middle.y + brow - 0.45 * blocking.frame);
             }
         }
         let travel = |mark: &Mark| match scene.shot.camera_move {
@@ -197,15 +227,41 @@ impl Composition {
             _ => mark.travel.x.abs(),
         };
         let (width, height) = if near {
-            (blocking.marks.iter().map(|mark| 1.4 * travel(mark)).fold(0.0, f32::max), 0.0)
+            (
+                blocking
+                    .marks
+                    .iter()
+                    .map(|mark| 1.4 * travel(mark))
+                    .fold(0.0, f32::max),
+                0.0,
+            )
         } else {
             let side = |mark: &Mark| {
-                (mark.middle.x + mark.bounds.centre().x - focus.x).abs() + mark.bounds.half().x + travel(mark) / 2.0
+                (mark.middle.x + mark.bounds.centre().x - focus.x).abs()
+                    + mark.bounds.half().x
+                    + travel(mark) / 2.0
             };
-            (2.0 * blocking.marks.iter().map(side).fold(0.0, f32::max), max.y - min.y)
+            (
+                2.0 * blocking.marks.iter().map(side).fold(0.0, f32::max),
+                max.y - min.y,
+            )
         };
         let frame = blocking.frame.max(1.08 * width / aspect).max(1.1 * height);
-        Self { focus, frame, reach: (max - focus).max(Vec3::ZERO) }
+        Self {
+            focus,
+            frame,
+            reach: (max - focus).max(Vec3::ZERO),
+        }
+    }
+}
+
+/// How far a hat or horns push the face down, as a share of the height.
+fn headgear(subject: Subject) -> f32 {
+    match subject {
+        Subject::Wizard => 0.10,
+        Subject::Monster => 0.08,
+        Subject::Chef | Subject::Snowman => 0.05,
+        _ => 0.0,
     }
 }
 
@@ -229,7 +285,8 @@ mod tests {
 
     /// Where a point is in the picture: -1 to 1 from left to right and from bottom to top, if it is before the camera.
     fn project(camera: &Camera, aspect: f32, point: Vec3) -> Option<Vec2> {
-        let view = Mat4::from_rotation_z(camera.roll) * Mat4::look_at_rh(camera.eye, camera.target, Vec3::Y);
+        let view = Mat4::from_rotation_z(camera.roll)
+            * Mat4::look_at_rh(camera.eye, camera.target, Vec3::Y);
         let seen = view.transform_point3(point);
         let tan = (camera.fov_y / 2.0).tan();
         (seen.z < -camera.near).then(|| Vec2::new(seen.x / (tan * aspect), seen.y / tan) / -seen.z)
@@ -255,9 +312,10 @@ mod tests {
     fn subject(scene: &Scene, aspect: f32, t: f32) -> Vec3 {
         let blocking = Blocking::new(scene, DURATION);
         let mark = &blocking.marks[0];
-        let middle = match scene.shot.size {
-            ShotSize::Medium | ShotSize::CloseUp => Composition::new(scene, &blocking, aspect).focus,
-            _ => mark.middle + mark.bounds.centre(),
+        let middle = if is_near(scene.shot.size) {
+            Composition::new(scene, &blocking, aspect).focus
+        } else {
+            mark.middle + mark.bounds.centre()
         };
         middle + mark.travelled(t, DURATION)
     }
@@ -267,11 +325,23 @@ mod tests {
         for scene in scenes() {
             for aspect in ASPECTS {
                 let seen = |t: f32| {
-                    inside(project(&camera(&scene, aspect, t, DURATION), aspect, subject(&scene, aspect, t)))
+                    inside(project(
+                        &camera(&scene, aspect, t, DURATION),
+                        aspect,
+                        subject(&scene, aspect, t),
+                    ))
                 };
-                assert!(seen(DURATION / 2.0), "lost at mid-clip at {aspect}: {scene:?}");
-                let share = (0..=10).filter(|&i| seen(DURATION * i as f32 / 10.0)).count();
-                assert!(share >= 6, "in the picture in {share} of 11 moments at {aspect}: {scene:?}");
+                assert!(
+                    seen(DURATION / 2.0),
+                    "lost at mid-clip at {aspect}: {scene:?}"
+                );
+                let share = (0..=10)
+                    .filter(|&i| seen(DURATION * i as f32 / 10.0))
+                    .count();
+                assert!(
+                    share >= 6,
+                    "in the picture in {share} of 11 moments at {aspect}: {scene:?}"
+                );
             }
         }
     }
@@ -281,10 +351,21 @@ mod tests {
         for scene in scenes() {
             for i in 0..=6 {
                 let eye = camera(&scene, 1.5, DURATION * i as f32 / 6.0, DURATION).eye;
-                assert!(scene.setting == Setting::Space || eye.y > 0.0, "under the ground: {scene:?}");
+                assert!(
+                    scene.setting == Setting::Space || eye.y > 0.0,
+                    "under the ground: {scene:?}"
+                );
                 let parts = crate::sets::build(&scene).parts;
-                for part in parts.iter().filter(|part| !matches!(part.shape, Shape::Quad | Shape::Triangle)) {
-                    let near = part.transform.inverse().transform_point3(eye).abs().max_element();
+                for part in parts
+                    .iter()
+                    .filter(|part| !matches!(part.shape, Shape::Quad | Shape::Triangle))
+                {
+                    let near = part
+                        .transform
+                        .inverse()
+                        .transform_point3(eye)
+                        .abs()
+                        .max_element();
                     assert!(near > 1.0, "inside a prop: {scene:?}");
                 }
             }
@@ -299,7 +380,10 @@ mod tests {
                 let mark = &blocking.marks[actor];
                 let camera = camera(&scene, 1.5, t, DURATION);
                 let middle = mark.middle + mark.travelled(t, DURATION) + mark.bounds.centre();
-                (project(&camera, 1.5, middle).map_or(f32::NAN, |point| point.x), middle.z)
+                (
+                    project(&camera, 1.5, middle).map_or(f32::NAN, |point| point.x),
+                    middle.z,
+                )
             };
             let mid = DURATION / 2.0;
             let ((x0, z0), (x1, z1)) = (seen(0, mid), seen(1, mid));
@@ -309,11 +393,18 @@ mod tests {
                 Relation::Behind => z0 < z1,
                 Relation::InFrontOf => z0 > z1,
                 Relation::PassesBehind => {
-                    let still = Scene { shot: crate::scene::Shot { camera_move: CameraMove::Static, ..scene.shot }, ..scene.clone() };
+                    let still = Scene {
+                        shot: crate::scene::Shot {
+                            camera_move: CameraMove::Static,
+                            ..scene.shot
+                        },
+                        ..scene.clone()
+                    };
                     let side = |t| {
                         let camera = camera(&still, 1.5, t, DURATION);
                         let at = |mark: &Mark| {
-                            let middle = mark.middle + mark.travelled(t, DURATION) + mark.bounds.centre();
+                            let middle =
+                                mark.middle + mark.travelled(t, DURATION) + mark.bounds.centre();
                             project(&camera, 1.5, middle).map_or(f32::NAN, |point| point.x)
                         };
                         at(&blocking.marks[0]) - at(&blocking.marks[1])
@@ -323,7 +414,11 @@ mod tests {
                 Relation::Follows => (x1 - x0) * blocking.marks[0].travel.x > 0.0,
                 Relation::Alone | Relation::Crowd => unreachable!("there are two"),
             };
-            assert!(holds, "{:?} does not hold: {x0} {z0}, {x1} {z1}: {scene:?}", scene.relation);
+            assert!(
+                holds,
+                "{:?} does not hold: {x0} {z0}, {x1} {z1}: {scene:?}",
+                scene.relation
+            );
         }
     }
 
@@ -333,21 +428,36 @@ mod tests {
             let at = |progress: f32| camera(&scene, 1.5, DURATION * progress, DURATION);
             let (start, end) = (at(0.0), at(1.0));
             let moved = start.eye.distance(end.eye);
-            let turned = (start.target - start.eye).angle_between(end.target - end.eye).to_degrees();
+            let turned = (start.target - start.eye)
+                .angle_between(end.target - end.eye)
+                .to_degrees();
             let zoomed = (end.fov_y / 2.0).tan() / (start.fov_y / 2.0).tan();
-            let (still, straight, plain) = (moved < 1e-4, turned < 0.1, (zoomed - 1.0).abs() < 1e-4);
+            let (still, straight, plain) =
+                (moved < 1e-4, turned < 0.1, (zoomed - 1.0).abs() < 1e-4);
             let holds = match scene.shot.camera_move {
                 CameraMove::Static => start == at(0.37) && start == end,
                 CameraMove::PanLeft | CameraMove::PanRight => still && plain && turned > 10.0,
-                CameraMove::TiltUp | CameraMove::TiltDown => still && plain && (turned - TILT).abs() < 0.5,
+                CameraMove::TiltUp | CameraMove::TiltDown => {
+                    still && plain && (turned - TILT).abs() < 0.5
+                }
                 CameraMove::ZoomIn => still && straight && (zoomed * ZOOM - 1.0).abs() < 1e-3,
                 CameraMove::ZoomOut => still && straight && (zoomed / ZOOM - 1.0).abs() < 1e-3,
-                CameraMove::PushIn | CameraMove::PullOut | CameraMove::BoomUp | CameraMove::BoomDown
-                | CameraMove::TruckLeft | CameraMove::TruckRight | CameraMove::Track => moved > 0.0 && straight && plain,
-                CameraMove::OrbitLeft | CameraMove::OrbitRight => moved > 0.0 && turned > 15.0 && plain,
+                CameraMove::PushIn
+                | CameraMove::PullOut
+                | CameraMove::BoomUp
+                | CameraMove::BoomDown
+                | CameraMove::TruckLeft
+                | CameraMove::TruckRight
+                | CameraMove::Track => moved > 0.0 && straight && plain,
+                CameraMove::OrbitLeft | CameraMove::OrbitRight => {
+                    moved > 0.0 && turned > 15.0 && plain
+                }
                 CameraMove::Handheld => at(0.5) != start && turned < 10.0 && plain,
             };
-            assert!(holds, "moved {moved} m, turned {turned} degrees, zoomed {zoomed}: {scene:?}");
+            assert!(
+                holds,
+                "moved {moved} m, turned {turned} degrees, zoomed {zoomed}: {scene:?}"
+            );
         }
     }
 }

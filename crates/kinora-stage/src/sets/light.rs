@@ -4,8 +4,8 @@
 //! magenta against cyan, and one warm flame in the dark. A fill keeps the actors readable in all of them.
 
 use super::props::{Props, glow, matt};
-use crate::set::{Beam, DirectionalLight, Disc, Fall, Fog, Ground, Hemisphere, PointLight, Sky};
 use crate::set::Cover;
+use crate::set::{Beam, DirectionalLight, Disc, Fall, Fog, Ground, Hemisphere, PointLight, Sky};
 use crate::vocabulary::{Light, Setting, Weather};
 use glam::{Vec3, vec3};
 
@@ -39,7 +39,14 @@ impl Mood {
         };
         let (sky, key, ambient) = match light {
             Light::Day => (
-                sky(vec3(0.10, 0.30, 0.78), vec3(0.58, 0.76, 0.95), None, 0.0, 0.35, vec3(0.95, 0.96, 1.0)),
+                sky(
+                    vec3(0.10, 0.30, 0.78),
+                    vec3(0.58, 0.76, 0.95),
+                    None,
+                    0.0,
+                    0.35,
+                    vec3(0.95, 0.96, 1.0),
+                ),
                 key(0.55, 0.85, 0.55, vec3(0.95, 0.90, 0.80), 0.75),
                 hemisphere(vec3(0.36, 0.42, 0.50), vec3(0.20, 0.18, 0.15)),
             ),
@@ -68,23 +75,54 @@ impl Mood {
                 hemisphere(vec3(0.36, 0.25, 0.24), vec3(0.24, 0.14, 0.08)),
             ),
             Light::BlueHour => (
-                sky(vec3(0.015, 0.06, 0.36), vec3(0.21, 0.31, 0.80), None, 0.1, 0.25, vec3(0.42, 0.34, 0.60)),
+                sky(
+                    vec3(0.015, 0.06, 0.36),
+                    vec3(0.21, 0.31, 0.80),
+                    None,
+                    0.1,
+                    0.25,
+                    vec3(0.42, 0.34, 0.60),
+                ),
                 key(0.4, 0.9, 0.5, vec3(0.16, 0.24, 0.46), 0.25),
                 hemisphere(vec3(0.14, 0.24, 0.66), vec3(0.07, 0.10, 0.28)),
             ),
             Light::Neon => (
-                sky(vec3(0.015, 0.006, 0.045), vec3(0.13, 0.025, 0.19), None, 0.1, 0.2, vec3(0.12, 0.03, 0.18)),
+                sky(
+                    vec3(0.015, 0.006, 0.045),
+                    vec3(0.13, 0.025, 0.19),
+                    None,
+                    0.1,
+                    0.2,
+                    vec3(0.12, 0.03, 0.18),
+                ),
                 key(0.5, 0.8, 0.3, vec3(0.14, 0.07, 0.22), 0.3),
                 hemisphere(vec3(0.12, 0.07, 0.20), vec3(0.09, 0.03, 0.12)),
             ),
             Light::CandleLight => (
-                sky(vec3(0.006, 0.005, 0.008), vec3(0.020, 0.013, 0.010), None, 0.25, 0.0, Vec3::ZERO),
+                sky(
+                    vec3(0.006, 0.005, 0.008),
+                    vec3(0.020, 0.013, 0.010),
+                    None,
+                    0.25,
+                    0.0,
+                    Vec3::ZERO,
+                ),
                 key(0.4, 0.8, 0.4, vec3(0.05, 0.03, 0.018), 0.3),
                 hemisphere(vec3(0.055, 0.036, 0.024), vec3(0.035, 0.022, 0.014)),
             ),
         };
-        let fog = Fog { colour: sky.horizon, density: if light == Light::Day { 0.004 } else { 0.006 } };
-        Self { sky, key, ambient, lights: near_lights(light, side), fog, fall: Fall::None }
+        let fog = Fog {
+            colour: sky.horizon,
+            density: if light == Light::Day { 0.004 } else { 0.006 },
+        };
+        Self {
+            sky,
+            key,
+            ambient,
+            lights: near_lights(light, side),
+            fog,
+            fall: Fall::None,
+        }
     }
 
     /// Turns the open-air mood into that of the setting.
@@ -94,7 +132,10 @@ impl Mood {
             Setting::Room => mood.roof(vec3(0.42, 0.38, 0.32), 0.9),
             Setting::Cave => {
                 mood.roof(vec3(0.020, 0.016, 0.014), 0.75);
-                mood.fog = Fog { colour: mood.ambient.above * 0.35, density: 0.02 };
+                mood.fog = Fog {
+                    colour: mood.ambient.above * 0.35,
+                    density: 0.02,
+                };
             }
             Setting::Stage => {
                 mood.roof(vec3(0.012, 0.006, 0.006), 0.45);
@@ -104,7 +145,16 @@ impl Mood {
             Setting::Underwater => mood.underwater(light),
             // Street lamps, so that only neon light paints the actors magenta and cyan.
             Setting::NeonStreet if matches!(light, Light::Night | Light::BlueHour) => {
-                mood.lights = [-1.0, 1.0].map(|side| lamp(vec3(side * 2.6, 3.4, 1.0), vec3(0.30, 0.22, 0.12), 13.0, 0.0)).into();
+                mood.lights = [-1.0, 1.0]
+                    .map(|side| {
+                        lamp(
+                            vec3(side * 2.6, 3.4, 1.0),
+                            vec3(0.30, 0.22, 0.12),
+                            13.0,
+                            0.0,
+                        )
+                    })
+                    .into();
             }
             _ => {}
         }
@@ -151,7 +201,11 @@ impl Mood {
             nadir: nebula * 0.4,
             disc,
             stars: 1.0,
-            clouds: if nebula.max_element() > 0.2 { 0.35 } else { 0.0 },
+            clouds: if nebula.max_element() > 0.2 {
+                0.35
+            } else {
+                0.0
+            },
             cloud_colour: nebula * 1.5,
         };
         self.ambient.below = self.ambient.above * 0.6;
@@ -184,7 +238,10 @@ impl Mood {
         self.key.colour *= vec3(0.6, 0.95, 1.0);
         self.ambient.above = self.ambient.above * vec3(0.7, 1.0, 1.05) + deep * 0.3;
         self.ambient.below += deep * 0.3;
-        self.fog = Fog { colour: deep, density: 0.042 };
+        self.fog = Fog {
+            colour: deep,
+            density: 0.042,
+        };
         self.fall = Fall::Bubbles;
     }
 
@@ -196,7 +253,7 @@ impl Mood {
             Weather::Clear => return,
             Weather::Fog => (0.92, 0.45, 0.055),
             Weather::Rain => (0.75, 0.5, 0.022),
-            Weather::Snow => (0.7, 0.6, 0.022),
+            Weather::Snow => (0.6, 0.65, 0.016),
         };
         let dim = if weather == Weather::Rain { 0.6 } else { 0.9 };
         self.sky.horizon = self.sky.horizon.lerp(overcast, veil) * dim;
@@ -210,7 +267,10 @@ impl Mood {
         self.key.colour *= sun;
         self.key.shadow *= sun;
         self.ambient.above += lost;
-        self.fog = Fog { colour: self.sky.horizon, density };
+        self.fog = Fog {
+            colour: self.sky.horizon,
+            density,
+        };
         self.fall = match weather {
             Weather::Rain => Fall::Rain,
             Weather::Snow => Fall::Snow,
@@ -249,17 +309,28 @@ impl Mood {
             lamp.position *= scale;
             lamp.reach *= scale;
         }
-        self.fog.density = (self.fog.density / scale).min(0.32 / frame);
+        self.fog.density = (self.fog.density / scale).min(0.24 / frame);
     }
 }
 
 /// The visible sun or moon, `x` to the side and `y` up for each unit of depth.
 fn disc(x: f32, y: f32, colour: Vec3, radius: f32, halo: f32) -> Option<Disc> {
-    Some(Disc { direction: vec3(x, y, -1.0).normalize(), colour, radius, halo })
+    Some(Disc {
+        direction: vec3(x, y, -1.0).normalize(),
+        colour,
+        radius,
+        halo,
+    })
 }
 
 fn lamp(position: Vec3, colour: Vec3, reach: f32, flicker: f32) -> PointLight {
-    PointLight { position, colour, reach, flicker, beam: None }
+    PointLight {
+        position,
+        colour,
+        reach,
+        flicker,
+        beam: None,
+    }
 }
 
 /// The near lights about the actors.
@@ -267,12 +338,32 @@ fn near_lights(light: Light, side: f32) -> Vec<PointLight> {
     match light {
         Light::Day | Light::GoldenHour | Light::BlueHour => Vec::new(),
         // A faint front fill, as film crews do, so that faces show against the moon.
-        Light::Night => vec![lamp(vec3(-side * 3.0, 3.5, 5.0), vec3(0.10, 0.12, 0.18), 14.0, 0.0)],
+        Light::Night => vec![lamp(
+            vec3(-side * 3.0, 3.5, 5.0),
+            vec3(0.10, 0.12, 0.18),
+            14.0,
+            0.0,
+        )],
         Light::Neon => vec![
-            lamp(vec3(-side * 4.4, 3.2, 1.8), vec3(0.80, 0.04, 0.46), 14.0, 0.0),
-            lamp(vec3(side * 4.4, 3.2, 1.4), vec3(0.025, 0.50, 0.72), 14.0, 0.0),
+            lamp(
+                vec3(-side * 4.4, 3.2, 1.8),
+                vec3(0.80, 0.04, 0.46),
+                14.0,
+                0.0,
+            ),
+            lamp(
+                vec3(side * 4.4, 3.2, 1.4),
+                vec3(0.025, 0.50, 0.72),
+                14.0,
+                0.0,
+            ),
         ],
-        Light::CandleLight => vec![lamp(vec3(side * 1.9, 2.1, 1.7), vec3(0.80, 0.39, 0.12), 8.5, 0.5)],
+        Light::CandleLight => vec![lamp(
+            vec3(side * 1.9, 2.1, 1.7),
+            vec3(0.80, 0.39, 0.12),
+            8.5,
+            0.5,
+        )],
     }
 }
 
@@ -289,7 +380,16 @@ fn spotlights(light: Light) -> [PointLight; 2] {
     [(-1.0, left), (1.0, right)].map(|(side, colour)| {
         let position = vec3(side * 3.0, 6.5, 4.5);
         let direction = (vec3(0.0, 0.4, -0.6) - position).normalize();
-        PointLight { position, colour, reach: 16.0, flicker: 0.0, beam: Some(Beam { direction, half_angle: 0.34 }) }
+        PointLight {
+            position,
+            colour,
+            reach: 16.0,
+            flicker: 0.0,
+            beam: Some(Beam {
+                direction,
+                half_angle: 0.34,
+            }),
+        }
     })
 }
 

@@ -55,13 +55,32 @@ pub fn build(scene: &Scene) -> Set {
         })
         .collect();
     let ground = ground.map(|(cover, albedo)| {
-        let wet = if scene.setting == Setting::NeonStreet { 0.6 } else { 0.0 };
-        let mut ground = Ground { cover, albedo, wet, level: 0.0 };
+        let wet = if scene.setting == Setting::NeonStreet {
+            0.6
+        } else {
+            0.0
+        };
+        let mut ground = Ground {
+            cover,
+            albedo,
+            wet,
+            level: 0.0,
+        };
         Mood::soak(scene.weather, &mut ground);
         mood.spare(&ground);
         ground
     });
-    Set { parts, ground, sky: mood.sky, key: mood.key, ambient: mood.ambient, lights: mood.lights, fog: mood.fog, fall: mood.fall, scale }
+    Set {
+        parts,
+        ground,
+        sky: mood.sky,
+        key: mood.key,
+        ambient: mood.ambient,
+        lights: mood.lights,
+        fog: mood.fog,
+        fall: mood.fall,
+        scale,
+    }
 }
 
 /// Dusts everything that does not shine by itself with snow.
@@ -82,17 +101,46 @@ mod tests {
         for seed in 0..400 {
             let scene = Scene::sample(seed);
             let set = build(&scene);
-            assert!((30..=160).contains(&set.parts.len()), "{:?} has {} parts", scene.setting, set.parts.len());
+            assert!(
+                (30..=160).contains(&set.parts.len()),
+                "{:?} has {} parts",
+                scene.setting,
+                set.parts.len()
+            );
             for part in &set.parts {
                 let size = part.transform.matrix3.determinant().abs();
-                assert!(size.is_finite() && size > 0.0, "a flat or endless part in {:?}", scene.setting);
-                assert!(part.transform.translation.is_finite(), "a part without a place in {:?}", scene.setting);
+                assert!(
+                    size.is_finite() && size > 0.0,
+                    "a flat or endless part in {:?}",
+                    scene.setting
+                );
+                assert!(
+                    part.transform.translation.is_finite(),
+                    "a part without a place in {:?}",
+                    scene.setting
+                );
             }
-            assert!(set.lights.len() <= 4, "{} lights in {:?}", set.lights.len(), scene.setting);
+            assert!(
+                set.lights.len() <= 4,
+                "{} lights in {:?}",
+                set.lights.len(),
+                scene.setting
+            );
             assert!(set.key.direction.is_normalized() && set.fog.density.is_finite());
-            assert!(set == build(&scene), "the same scene gives another set in {:?}", scene.setting);
-            let other = build(&Scene { seed: seed + 1, ..scene.clone() });
-            assert!(set.parts != other.parts, "{:?} is the same for every seed", scene.setting);
+            assert!(
+                set == build(&scene),
+                "the same scene gives another set in {:?}",
+                scene.setting
+            );
+            let other = build(&Scene {
+                seed: seed + 1,
+                ..scene.clone()
+            });
+            assert!(
+                set.parts != other.parts,
+                "{:?} is the same for every seed",
+                scene.setting
+            );
         }
     }
 }
