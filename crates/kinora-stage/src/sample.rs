@@ -231,11 +231,15 @@ fn draw_light(rng: &mut ChaCha8Rng, setting: Setting) -> Light {
 }
 
 fn draw_weather(rng: &mut ChaCha8Rng, setting: Setting) -> Weather {
+    let weight = |weather| match weather {
+        Weather::Clear => 6,
+        Weather::Fog => 2,
+        Weather::Rain | Weather::Snow => 3,
+    };
     let weathers: Vec<(Weather, u32)> = setting
         .weathers()
         .iter()
-        .copied()
-        .zip([5, 3, 3, 2])
+        .map(|&weather| (weather, weight(weather)))
         .collect();
     weighted(rng, &weathers)
 }
@@ -270,9 +274,15 @@ fn draw_shot(rng: &mut ChaCha8Rng, cast: &[Actor]) -> Shot {
             (Angle::Dutch, 8),
         ],
     );
-    let moves: Vec<(CameraMove, u32)> = (CameraMove::ALL.iter())
-        .filter(|&&choice| choice != CameraMove::Track || cast[0].action.locomotes())
-        .map(|&choice| (choice, if choice == CameraMove::Static { 5 } else { 1 }))
+    let weight = |choice| match choice {
+        CameraMove::Static => 5,
+        // Open to few scenes, so it is likelier in those.
+        CameraMove::Track => 3 * u32::from(cast[0].action.locomotes()),
+        _ => 1,
+    };
+    let moves: Vec<(CameraMove, u32)> = CameraMove::ALL
+        .iter()
+        .map(|&choice| (choice, weight(choice)))
         .collect();
     Shot {
         size,

@@ -9,8 +9,9 @@ pub(super) fn weather_adjectives(scene: &Scene) -> &'static [&'static str] {
     match scene.weather {
         Weather::Clear => &[],
         Weather::Fog => &["foggy", "misty"],
+        // Water is neither soaked nor covered.
+        Weather::Rain | Weather::Snow if scene.setting == Setting::Sea => &[],
         Weather::Rain => &["rainy", "rain-soaked"],
-        Weather::Snow if scene.setting == Setting::Sea => &["snowy"],
         Weather::Snow => &["snowy", "snow-covered"],
     }
 }
@@ -110,6 +111,8 @@ pub(super) fn light_phrase(scene: &Scene, pen: &mut Pen) -> &'static str {
             "at midnight",
             "in the moonlight",
             "under the night sky",
+            "under the stars",
+            "under the moon",
         ],
         (Light::Night, _) => &[
             "at night",
@@ -179,8 +182,24 @@ pub(super) fn light_phrase(scene: &Scene, pen: &mut Pen) -> &'static str {
     pen.favour(phrases)
 }
 
-/// "in the rain"; clear weather goes without saying most of the time, and cannot be seen without a sky.
-pub(super) fn weather_phrase(scene: &Scene, pen: &mut Pen) -> Option<&'static str> {
+/// "in the rain"; clear weather goes without saying most of the time, and cannot be seen without a sky. The phrase may
+/// tell the hour with it ("on a rainy night") if nothing else does.
+pub(super) fn weather_phrase(
+    scene: &Scene,
+    with_hour: bool,
+    pen: &mut Pen,
+) -> Option<&'static str> {
+    if with_hour && scene.setting.is_open() && pen.chance(0.3) {
+        match (scene.light, scene.weather) {
+            (Light::Day, Weather::Fog) => return Some("on a foggy day"),
+            (Light::Day, Weather::Rain) => return Some("on a rainy day"),
+            (Light::Day, Weather::Snow) => return Some("on a snowy day"),
+            (Light::Night, Weather::Fog) => return Some("on a foggy night"),
+            (Light::Night, Weather::Rain) => return Some("on a rainy night"),
+            (Light::Night, Weather::Snow) => return Some("on a snowy night"),
+            _ => {}
+        }
+    }
     let phrases: &[&str] = match scene.weather {
         Weather::Clear if scene.setting.is_open() => {
             &["under a clear sky", "in clear weather", "in clear air"]
@@ -197,6 +216,7 @@ pub(super) fn weather_phrase(scene: &Scene, pen: &mut Pen) -> Option<&'static st
             "in the rain",
             "in pouring rain",
             "in heavy rain",
+            "in a downpour",
             "while it rains",
             "as rain falls",
         ],
@@ -205,6 +225,7 @@ pub(super) fn weather_phrase(scene: &Scene, pen: &mut Pen) -> Option<&'static st
             "while it snows",
             "as snow falls",
             "in a snowfall",
+            "in a snowstorm",
             "with snow falling",
         ],
     };

@@ -77,6 +77,8 @@ pub(super) fn angle_tag(angle: Angle, pen: &mut Pen) -> &'static str {
             "overhead view",
             "top-down view",
             "seen from directly above",
+            "bird's-eye view",
+            "aerial view",
         ],
         Angle::Dutch => &[
             "Dutch angle",
@@ -230,6 +232,7 @@ pub(super) fn look_tag(look: Look, pen: &mut Pen) -> &'static str {
             "plain digital video",
             "clean 3D render",
             "computer animation",
+            "3D animation",
         ],
         Look::Film35 => &[
             "35mm film",
@@ -244,6 +247,7 @@ pub(super) fn look_tag(look: Look, pen: &mut Pen) -> &'static str {
             "shot on 16mm film",
             "16mm film grain",
             "grainy 16mm film",
+            "vintage 16mm film",
         ],
         Look::Noir => &[
             "black and white",
@@ -251,6 +255,7 @@ pub(super) fn look_tag(look: Look, pen: &mut Pen) -> &'static str {
             "black-and-white film noir",
             "in black and white",
             "noir style",
+            "classic film noir",
             "monochrome",
         ],
         Look::Watercolor => &[
@@ -266,6 +271,8 @@ pub(super) fn look_tag(look: Look, pen: &mut Pen) -> &'static str {
             "claymation style",
             "stop-motion clay",
             "made of clay",
+            "plasticine animation",
+            "stop motion",
         ],
         Look::Cel => &[
             "anime style",
@@ -273,6 +280,8 @@ pub(super) fn look_tag(look: Look, pen: &mut Pen) -> &'static str {
             "cel animation",
             "cartoon style",
             "hand-drawn animation",
+            "2D animation",
+            "animated cartoon",
             "anime",
         ],
     };

@@ -94,7 +94,8 @@ impl<'a> Teller<'a> {
         let alike = self.second.is_some_and(|second| {
             let (a, b) = (self.first.actor, second.actor);
             let shows = |colour| self.detail.colour && colour_shows(colour, self.scene.look);
-            a.subject == b.subject && (a.colour == b.colour || !shows(a.colour) || !shows(b.colour))
+            let one_colour = a.colour == b.colour || !shows(a.colour) || !shows(b.colour);
+            a.subject == b.subject && one_colour && (a.emotion == b.emotion || !self.detail.mood)
         });
         if alike {
             format!("another {}", &name["a ".len()..])
@@ -112,10 +113,12 @@ impl<'a> Teller<'a> {
 
     fn does(&self, who: Named, form: Form, number: Number, pen: &mut Pen) -> String {
         let options = verbs(who.actor.subject, who.actor.action, self.scene.setting);
-        let mut verb = pen.favour(options);
-        if who.repeats(verb) {
-            verb = options[0];
-        }
+        let fresh: Vec<&str> = options
+            .iter()
+            .copied()
+            .filter(|verb| !who.repeats(verb))
+            .collect();
+        let verb = pen.favour(if fresh.is_empty() { options } else { &fresh });
         inflect(verb, form, number)
     }
 
@@ -273,7 +276,12 @@ impl<'a> Teller<'a> {
         if pen.chance(0.3) {
             let leader = self.name(second, pen);
             let does = self.does(second, form, Number::Singular, pen);
-            let main = join(&[&leader, &does, &around.path, &around.when]);
+            let place = if same_action {
+                &around.path
+            } else {
+                &around.at
+            };
+            let main = join(&[&leader, &does, place, &around.when]);
             let follower = if same_action {
                 self.other_name(self.first, pen)
             } else {
@@ -327,7 +335,7 @@ impl<'a> Teller<'a> {
                 "while",
                 &passer,
                 &does,
-                "past behind",
+                "behind",
             ]) + &format!(" {}", self.object_of(second));
         }
         let name = self.name(self.first, pen);
@@ -343,11 +351,7 @@ impl<'a> Teller<'a> {
             Form::Participle
         };
         if pen.chance(0.5) {
-            let passes = inflect(
-                pen.favour(&["pass behind", "move past behind"]),
-                later,
-                Number::Singular,
-            );
+            let passes = inflect("pass behind", later, Number::Singular);
             return join(&[
                 &name,
                 &does,
@@ -373,10 +377,12 @@ impl<'a> Teller<'a> {
         main
     }
 
-    /// What a clause about both calls `who`, where a pronoun could mean either.
+    /// What a clause about both calls `who`, where "her" could mean either.
     fn object_of(&self, who: Named) -> String {
         match self.second {
-            Some(second) if second.actor.subject == self.first.actor.subject => {
+            Some(second)
+                if second.actor.subject == self.first.actor.subject && who.object() != "it" =>
+            {
                 "the first".to_owned()
             }
             _ => who.object(),

@@ -333,11 +333,12 @@ fn mood(teller: &Teller, pen: &mut Pen) -> Option<String> {
             &inflect("show no emotion", Form::Simple, number),
         ]));
     }
-    let verb = inflect(
-        pen.favour(&["look", "seem", "appear", "be clearly"]),
-        Form::Simple,
-        number,
-    );
+    let verb = if emotion == Emotion::Neutral {
+        "look"
+    } else {
+        pen.favour(&["look", "seem", "appear", "be clearly"])
+    };
+    let verb = inflect(verb, Form::Simple, number);
     Some(join(&[&who, &verb, pen.favour(mood_complements(emotion))]))
 }
 

@@ -111,9 +111,8 @@ fn third_person(verb: &str) -> String {
 }
 
 fn participle(verb: &str) -> String {
-    const DOUBLED: [&str; 15] = [
-        "run", "sit", "spin", "swim", "hop", "jog", "trot", "bob", "pan", "drop", "get", "flap",
-        "pad", "strut", "step",
+    const DOUBLED: [&str; 11] = [
+        "run", "sit", "spin", "swim", "hop", "jog", "bob", "pan", "drop", "get", "plod",
     ];
     match verb {
         "lie" => "lying".to_owned(),
@@ -134,21 +133,14 @@ pub(super) fn list(items: &[&str]) -> String {
     }
 }
 
-/// Puts words and phrases side by side, leaving out the empty ones. Where a phrase begins with the word that the one
-/// before ends with ("pad along", "along a beach"), the word is said once.
+/// Puts words and phrases side by side, leaving out the empty ones.
 pub(super) fn join(phrases: &[&str]) -> String {
-    let mut text = String::new();
-    for phrase in phrases.iter().filter(|phrase| !phrase.is_empty()) {
-        let repeated = match (text.rsplit(' ').next(), phrase.split(' ').next()) {
-            (Some(last), Some(first)) if last == first => first.len(),
-            _ => 0,
-        };
-        if !text.is_empty() && repeated < phrase.len() {
-            text.push(' ');
-        }
-        text.push_str(phrase[repeated..].trim_start());
-    }
-    text
+    let filled: Vec<&str> = phrases
+        .iter()
+        .copied()
+        .filter(|phrase| !phrase.is_empty())
+        .collect();
+    filled.join(" ")
 }
 
 /// Turns every "a" that stands before a vowel into "an". Tables and templates write "a" alone.

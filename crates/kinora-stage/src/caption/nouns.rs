@@ -51,8 +51,18 @@ pub(super) fn names(subject: Subject) -> &'static [Noun] {
             ("android", "androids"),
             ("humanoid robot", "humanoid robots"),
         ],
-        Subject::Dog => &[("dog", "dogs"), ("hound", "hounds"), ("puppy", "puppies")],
-        Subject::Cat => &[("cat", "cats"), ("kitty", "kitties"), ("kitten", "kittens")],
+        Subject::Dog => &[
+            ("dog", "dogs"),
+            ("hound", "hounds"),
+            ("puppy", "puppies"),
+            ("small dog", "small dogs"),
+        ],
+        Subject::Cat => &[
+            ("cat", "cats"),
+            ("kitty", "kitties"),
+            ("kitten", "kittens"),
+            ("cute cat", "cute cats"),
+        ],
         Subject::Fox => &[("fox", "foxes"), ("little fox", "little foxes")],
         Subject::Horse => &[
             ("horse", "horses"),
@@ -63,14 +73,25 @@ pub(super) fn names(subject: Subject) -> &'static [Noun] {
         Subject::Elephant => &[
             ("elephant", "elephants"),
             ("huge elephant", "huge elephants"),
+            ("big elephant", "big elephants"),
         ],
         Subject::Bird => &[
             ("bird", "birds"),
             ("little bird", "little birds"),
+            ("small bird", "small birds"),
             ("songbird", "songbirds"),
         ],
-        Subject::Fish => &[("fish", "fish"), ("little fish", "little fish")],
-        Subject::Dragon => &[("dragon", "dragons"), ("winged dragon", "winged dragons")],
+        Subject::Fish => &[
+            ("fish", "fish"),
+            ("little fish", "little fish"),
+            ("small fish", "small fish"),
+        ],
+        Subject::Dragon => &[
+            ("dragon", "dragons"),
+            ("winged dragon", "winged dragons"),
+            ("big dragon", "big dragons"),
+            ("giant dragon", "giant dragons"),
+        ],
         Subject::Ghost => &[
             ("ghost", "ghosts"),
             ("spirit", "spirits"),
@@ -82,6 +103,7 @@ pub(super) fn names(subject: Subject) -> &'static [Noun] {
             ("monster", "monsters"),
             ("creature", "creatures"),
             ("beast", "beasts"),
+            ("big monster", "big monsters"),
         ],
         Subject::Car => &[
             ("car", "cars"),
@@ -94,18 +116,21 @@ pub(super) fn names(subject: Subject) -> &'static [Noun] {
             ("ship", "ships"),
             ("sailboat", "sailboats"),
             ("sailing boat", "sailing boats"),
+            ("yacht", "yachts"),
         ],
         Subject::Airplane => &[
             ("airplane", "airplanes"),
             ("plane", "planes"),
             ("aeroplane", "aeroplanes"),
             ("aircraft", "aircraft"),
+            ("propeller plane", "propeller planes"),
         ],
         Subject::Rocket => &[
             ("rocket", "rockets"),
             ("rocket ship", "rocket ships"),
             ("spaceship", "spaceships"),
             ("space rocket", "space rockets"),
+            ("spacecraft", "spacecraft"),
         ],
         Subject::Candle => &[
             ("candle", "candles"),
@@ -125,15 +150,15 @@ pub(super) fn names(subject: Subject) -> &'static [Noun] {
 /// The words for a colour, the plainest first.
 pub(super) fn colours(colour: Colour) -> &'static [&'static str] {
     match colour {
-        Colour::Red => &["red", "bright red", "scarlet", "crimson"],
+        Colour::Red => &["red", "bright red", "scarlet", "crimson", "deep red"],
         Colour::Orange => &["orange", "bright orange"],
         Colour::Yellow => &["yellow", "bright yellow", "golden", "golden yellow"],
-        Colour::Green => &["green", "bright green", "emerald"],
+        Colour::Green => &["green", "bright green", "emerald", "emerald green"],
         Colour::Teal => &["teal", "turquoise", "blue-green"],
         Colour::Blue => &["blue", "deep blue", "royal blue", "cobalt blue"],
         Colour::Purple => &["purple", "violet", "deep purple"],
         Colour::Pink => &["pink", "hot pink", "bright pink"],
-        Colour::Brown => &["brown", "dark brown", "chestnut"],
+        Colour::Brown => &["brown", "dark brown", "chestnut", "chocolate brown"],
         Colour::White => &["white", "pure white", "ivory"],
         Colour::Black => &["black", "jet black", "pitch black"],
         Colour::Gray => &["gray", "grey", "silver gray", "silvery grey"],
@@ -225,11 +250,11 @@ fn wears_share(subject: Subject) -> f64 {
 fn moods(emotion: Emotion) -> &'static [&'static str] {
     match emotion {
         Emotion::Neutral => &[],
-        Emotion::Happy => &["happy", "smiling", "cheerful", "joyful"],
-        Emotion::Sad => &["sad", "unhappy", "tearful", "sorrowful"],
+        Emotion::Happy => &["happy", "smiling", "cheerful", "joyful", "grinning"],
+        Emotion::Sad => &["sad", "unhappy", "tearful", "sorrowful", "crying"],
         Emotion::Angry => &["angry", "furious", "enraged"],
         Emotion::Surprised => &["surprised", "astonished", "amazed", "startled"],
-        Emotion::Afraid => &["frightened", "scared", "terrified", "fearful"],
+        Emotion::Afraid => &["frightened", "scared", "terrified", "fearful", "nervous"],
     }
 }
 
@@ -357,12 +382,22 @@ impl Named {
             } else {
                 wear.1
             };
+            // One is dressed in gold, not in golden.
+            let hue = if wear.ends_with("in {}") {
+                hue.replace("golden", "gold")
+            } else {
+                hue
+            };
             return format!("{mood}{noun} {}", wear.replace("{}", &hue));
         }
-        // English puts size and age before colour: "a little red fox".
+        // English puts size, age and state before colour: "a little red fox".
         match noun.split_once(' ') {
-            Some((size @ ("little" | "huge" | "old" | "young"), name)) => {
-                format!("{mood}{size} {hue} {name}")
+            Some((
+                state @ ("little" | "small" | "cute" | "big" | "giant" | "huge" | "old" | "young"
+                | "burning" | "lit"),
+                name,
+            )) => {
+                format!("{mood}{state} {hue} {name}")
             }
             _ => format!("{mood}{hue} {noun}"),
         }

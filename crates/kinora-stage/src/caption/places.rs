@@ -145,13 +145,14 @@ const CAVE: &[Place] = &[
     place("a cave with stalactites", "in", "through"),
 ];
 
-fn places(setting: Setting, action: Action) -> &'static [Place] {
-    match setting {
+/// The names of a setting; one swims in the sea, and does all else on it.
+fn places(scene: &Scene) -> &'static [Place] {
+    match scene.setting {
         Setting::NeonStreet => STREET,
         Setting::Forest => FOREST,
         Setting::MountainRoad => MOUNTAIN_ROAD,
         Setting::Desert => DESERT,
-        Setting::Sea if action == Action::Swim => SEA_WATER,
+        Setting::Sea if scene.cast.iter().all(|actor| actor.action == Action::Swim) => SEA_WATER,
         Setting::Sea => SEA,
         Setting::Snowfield => SNOWFIELD,
         Setting::Room => ROOM,
@@ -166,8 +167,8 @@ fn places(setting: Setting, action: Action) -> &'static [Place] {
 
 /// The names of a setting, without articles.
 #[cfg(test)]
-pub(super) fn bare_names(setting: Setting, action: Action) -> impl Iterator<Item = &'static str> {
-    places(setting, action).iter().map(|place| {
+pub(super) fn bare_names(scene: &Scene) -> impl Iterator<Item = &'static str> {
+    places(scene).iter().map(|place| {
         place
             .name
             .trim_start_matches("a ")
@@ -196,7 +197,7 @@ pub(super) struct Around {
 /// The surroundings of the scene for the first actor's action.
 pub(super) fn around(scene: &Scene, telling: Telling, pen: &mut Pen) -> Around {
     let action = scene.cast[0].action;
-    let options = places(scene.setting, action);
+    let options = places(scene);
     let place = &options[pen.favoured(options.len())];
     let mut told = telling;
     let article = ["a ", "the "]
@@ -219,7 +220,7 @@ pub(super) fn around(scene: &Scene, telling: Telling, pen: &mut Pen) -> Around {
         when.push(light_phrase(scene, pen));
     }
     if told.weather {
-        when.extend(weather_phrase(scene, pen));
+        when.extend(weather_phrase(scene, !told.light, pen));
     }
     pen.shuffle(&mut when);
     let alike = when

@@ -14,12 +14,12 @@ pub(super) fn verbs(subject: Subject, action: Action, setting: Setting) -> &'sta
             _ => &["stand", "stand still", "stay still"],
         },
         Action::Walk => match subject {
-            Subject::Elephant | Subject::Monster => &["walk", "plod", "wander", "lumber along"],
+            Subject::Elephant | Subject::Monster => &["walk", "plod", "wander", "lumber"],
             Subject::Dog | Subject::Cat | Subject::Fox => {
-                &["walk", "wander", "pad along", "walk along"]
+                &["walk", "wander", "prowl", "walk slowly"]
             }
-            Subject::Horse | Subject::Bird | Subject::Dragon => &["walk", "wander", "walk along"],
-            _ => &["walk", "stroll", "wander", "walk along"],
+            Subject::Horse | Subject::Bird | Subject::Dragon => &["walk", "wander", "walk slowly"],
+            _ => &["walk", "stroll", "wander", "walk slowly", "go for a walk"],
         },
         Action::Run => match subject {
             Subject::Horse => &["gallop", "run", "race", "run fast"],
@@ -29,7 +29,7 @@ pub(super) fn verbs(subject: Subject, action: Action, setting: Setting) -> &'sta
             Subject::Dog | Subject::Cat | Subject::Fox => {
                 &["run", "dash", "race", "sprint", "run fast"]
             }
-            _ => &["run", "sprint", "jog", "dash", "race"],
+            _ => &["run", "sprint", "jog", "dash", "race", "run fast"],
         },
         Action::Jump => match subject {
             Subject::Balloon => &["bounce", "bob up and down", "bounce up and down"],
@@ -42,7 +42,13 @@ pub(super) fn verbs(subject: Subject, action: Action, setting: Setting) -> &'sta
             "turn slowly",
             "turn on the spot",
         ],
-        Action::Wave => &["wave", "wave hello", "wave an arm", "wave goodbye"],
+        Action::Wave => &[
+            "wave",
+            "wave hello",
+            "wave an arm",
+            "wave goodbye",
+            "wave at the camera",
+        ],
         Action::Dance => &["dance", "dance around", "do a dance", "dance to music"],
         Action::Kneel => &[
             "kneel",
@@ -50,29 +56,27 @@ pub(super) fn verbs(subject: Subject, action: Action, setting: Setting) -> &'sta
             "drop to one knee",
             "get down on one knee",
         ],
-        Action::Sit => &["sit", "sit down", "sit on the ground"],
+        Action::Sit => &["sit", "sit down", "be seated"],
         Action::Bow => &["bow", "take a bow", "bow down", "bow politely"],
         Action::LookAround => &[
             "look around",
             "glance around",
             "look about",
-            "look from side to side",
+            "look all around",
         ],
         Action::Fly => match subject {
-            Subject::Bird | Subject::Dragon => &["fly", "soar", "flap along", "glide"],
-            Subject::Rocket => &["fly", "shoot along", "race", "blast along"],
+            Subject::Bird | Subject::Dragon => &["fly", "soar", "glide", "fly through the air"],
+            Subject::Rocket => &["fly", "shoot through the air", "speed"],
             Subject::Airplane => &["fly", "soar", "cruise"],
-            Subject::Balloon => &["fly", "sail along", "soar"],
-            _ => &["fly", "soar", "glide"],
+            Subject::Balloon => &["fly", "sail", "soar"],
+            _ => &["fly", "soar", "glide", "fly through the air"],
         },
-        Action::Swim => match setting {
-            Setting::Sea | Setting::Underwater => &["swim", "swim along", "paddle"],
-            _ => &["swim", "swim along"],
-        },
+        Action::Swim if subject == Subject::Fish => &["swim", "swim about"],
+        Action::Swim => &["swim", "paddle"],
         Action::Drive => match subject {
-            Subject::Boat => &["sail", "sail along", "cruise"],
-            Subject::Airplane => &["taxi", "roll along", "taxi along"],
-            Subject::Car | Subject::Bus => &["drive", "drive along", "roll along", "cruise"],
+            Subject::Boat => &["sail", "cruise"],
+            Subject::Airplane => &["taxi", "roll"],
+            Subject::Car | Subject::Bus => &["drive", "roll", "cruise", "drive fast"],
             _ => &["drive a go-kart", "drive a kart", "ride in a go-kart"],
         },
         Action::Float => match (subject.kind(), setting) {
@@ -89,7 +93,7 @@ pub(super) fn verbs(subject: Subject, action: Action, setting: Setting) -> &'sta
             Subject::Candle => &[
                 "flicker",
                 "burn with a flickering flame",
-                "flicker in the air",
+                "flicker and glow",
             ],
             _ => &["flicker", "flicker in and out"],
         },
