@@ -45,3 +45,17 @@ impl From<&Scene> for Facts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facts_are_readable_json_and_come_back() {
+        let facts = Facts::from(&Scene::sample(7));
+        let json = serde_json::to_value(&facts).unwrap();
+        assert_eq!(json["count"], facts.subjects.len());
+        assert!(json["subjects"][0]["colour"].is_string() && json["shot_size"].is_string());
+        assert_eq!(serde_json::from_value::<Facts>(json).unwrap(), facts);
+    }
+}

@@ -37,6 +37,8 @@ pub(super) fn light_phrase(scene: &Scene, pen: &mut Pen) -> &'static str {
     let phrases: &[&str] = match (scene.light, scene.setting) {
         (Light::Day, Setting::Stage) => &[
             "under bright stage lights",
+            "under the spotlights",
+            "in the spotlight",
             "under bright lights",
             "in bright light",
             "with the lights on",
@@ -217,6 +219,7 @@ pub(super) fn weather_phrase(
             "in pouring rain",
             "in heavy rain",
             "in a downpour",
+            "in a storm",
             "while it rains",
             "as rain falls",
         ],

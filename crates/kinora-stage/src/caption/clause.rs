@@ -5,7 +5,7 @@ use super::nouns::{Detail, Named, colour_shows};
 use super::places::Around;
 use super::verbs::verbs;
 use crate::scene::Scene;
-use crate::vocabulary::{Action, Colour, Relation};
+use crate::vocabulary::{Action, Colour, Emotion, Relation};
 
 /// Speaks of the cast of one scene; the nouns stay the same in all its clauses.
 pub(super) struct Teller<'a> {
@@ -58,13 +58,10 @@ impl<'a> Teller<'a> {
             }
             (_, Some(second)) => self.pair(second, form, around, pen),
             _ => {
+                let name = self.name(self.first, pen);
                 let does = self.does(self.first, form, Number::Singular, pen);
-                join(&[
-                    &self.name(self.first, pen),
-                    &does,
-                    &around.path,
-                    &around.when,
-                ])
+                let alone = if pen.chance(0.04) { "alone" } else { "" };
+                join(&[&name, &does, alone, &around.path, &around.when])
             }
         }
     }
@@ -82,6 +79,29 @@ impl<'a> Teller<'a> {
             _ => self.name(self.first, pen),
         };
         join(&[&who, &around.at, &around.when])
+    }
+
+    /// The action told before the name, if one stands alone and a single word tells it: "a dancing robot on a stage".
+    pub fn attribute(&self, around: &Around, pen: &mut Pen) -> Option<String> {
+        let actor = self.first.actor;
+        let doing: Vec<String> = verbs(actor.subject, actor.action, self.scene.setting)
+            .iter()
+            .map(|verb| inflect(verb, Form::Participle, Number::Singular))
+            .filter(|doing| !doing.contains(' ') && !self.first.repeats(doing))
+            .collect();
+        let moody = self.detail.mood && actor.emotion != Emotion::Neutral;
+        if self.scene.relation != Relation::Alone || moody || doing.is_empty() {
+            return None;
+        }
+        let name = self.name(self.first, pen);
+        let doing = &doing[pen.favoured(doing.len())];
+        Some(join(&[
+            "a",
+            doing,
+            &name["a ".len()..],
+            &around.at,
+            &around.when,
+        ]))
     }
 
     fn name(&self, who: Named, pen: &mut Pen) -> String {
@@ -147,7 +167,7 @@ impl<'a> Teller<'a> {
     }
 
     fn pair_name(&self, pen: &mut Pen) -> String {
-        let two = pen.favour(&["two", "a pair of"]);
+        let two = pen.favour(&["two", "a pair of", "a couple of"]);
         self.first.counted(
             two,
             &[self.first.actor.colour],

@@ -34,12 +34,17 @@ pub(super) fn short(scene: &Scene, pen: &mut Pen) -> String {
     } else {
         Form::Simple
     };
-    let mut text = if acts {
-        teller.clause(form, &around, pen)
+    let attribute = if pen.chance(0.15) {
+        teller.attribute(&around, pen)
     } else {
-        teller.presence(&around, pen)
+        None
     };
-    let fragment = form == Form::Participle || !acts;
+    let fragment = form == Form::Participle || !acts || attribute.is_some();
+    let mut text = match attribute {
+        Some(text) => text,
+        None if acts => teller.clause(form, &around, pen),
+        None => teller.presence(&around, pen),
+    };
     if scene.look != Look::Plain && pen.chance(0.25) {
         text = if fragment && pen.chance(0.4) {
             join(&[look_lead(scene.look, pen), &text])

@@ -96,6 +96,7 @@ pub(super) fn names(subject: Subject) -> &'static [Noun] {
             ("ghost", "ghosts"),
             ("spirit", "spirits"),
             ("phantom", "phantoms"),
+            ("spooky ghost", "spooky ghosts"),
             ("spectre", "spectres"),
             ("specter", "specters"),
         ],
@@ -393,8 +394,8 @@ impl Named {
         // English puts size, age and state before colour: "a little red fox".
         match noun.split_once(' ') {
             Some((
-                state @ ("little" | "small" | "cute" | "big" | "giant" | "huge" | "old" | "young"
-                | "burning" | "lit"),
+                state @ ("spooky" | "little" | "small" | "cute" | "big" | "giant" | "huge" | "old"
+                | "young" | "burning" | "lit"),
                 name,
             )) => {
                 format!("{mood}{state} {hue} {name}")
