@@ -1,13 +1,14 @@
 //! Draws one frame: what every sample sees, then the light of every pixel.
 
-use crate::lens::{Lens, Linear};
+use crate::batch::Target;
+use crate::lens::Lens;
+use crate::paint::{Batches, Contact, Mirror, Painter};
 use crate::part::{Material, Part};
 use crate::picture::Picture;
-use crate::raster::{COARSE, FINE, Id, Layer, Placed};
-use crate::set::{Camera, PointLight, Set};
-use crate::shade::{Contact, Finish, Lamp, Shaded, Sight, World};
+use crate::raster::{COARSE, FINE, Id, Layer, Pattern, Placed};
+use crate::set::{Camera, Cover, Set};
+use crate::shade::{Finish, World};
 use crate::shadow::ShadowMap;
-use crate::texture::{split, unit};
 use glam::{Vec2, Vec3};
 
 /// What stays the same through a clip.
@@ -35,6 +36,7 @@ pub(crate) struct Canvas {
     glass: Layer,
     shadow: ShadowMap,
     parts: Vec<Placed>,
+    batches: Batches,
     pub picture: Picture,
 }
 
@@ -47,18 +49,16 @@ impl Canvas {
             glass: Layer::new(width, height, FINE),
             shadow: ShadowMap::new(SHADOW_SIZE),
             parts: Vec::new(),
+            batches: Batches::new(),
             picture: Picture::new(width, height),
         }
     }
 }
 
-/// Largest linear light kept of a sample, so that the edge of a lamp is still smooth.
-const BRIGHTEST: Vec3 = Vec3::splat(4.0);
-
 impl Take<'_> {
     /// Fills the canvas's picture with linear light, depth, normals and owners.
     pub fn draw(&self, moment: &Moment, canvas: &mut Canvas) -> Lens {
-        let Canvas { main, mirror, glass, shadow, parts, picture } = canvas;
+        let Canvas { main, mirror, glass, shadow, parts, batches, picture } = canvas;
         let lens = Lens::of_camera(&moment.camera, main.width, main.height);
         parts.clear();
         parts.extend_from_slice(self.fixed);
@@ -68,17 +68,7 @@ impl Take<'_> {
         let cast = &parts[self.fixed.len()..];
         self.cast_shadows(cast, shadow);
         let contacts = self.contacts(&moment.actors);
-        let lamp = |(i, light): (usize, &PointLight)| Lamp::new(light, self.flicker(light, i, moment.t));
-        let lamps: Vec<Lamp> = self.set.lights.iter().enumerate().map(lamp).collect();
-        let world = World {
-            set: self.set,
-            lamps: &lamps,
-            shadows: [self.fixed_shadow, shadow],
-            contacts: &contacts,
-            finish: self.finish,
-            seed: self.seed,
-            t: moment.t,
-        };
+        let world = World::new(self.set, [self.fixed_shadow, shadow], self.finish, self.seed, moment.t);
         main.clear();
         if let Some(ground) = self.set.ground {
             main.draw_ground(&lens, ground.level);
@@ -86,17 +76,20 @@ impl Take<'_> {
         for (i, placed) in parts.iter().enumerate().filter(|(_, p)| is_solid(p)) {
             main.draw(&lens, placed, Id::part(i));
         }
-        let mirrored = self.set.ground.filter(|g| g.wet > 0.02 || g.cover == crate::set::Cover::Water).map(|ground| {
+        let mirror = self.set.ground.filter(|g| g.wet > 0.02 || g.cover == Cover::Water).map(|ground| {
             let lens = lens.mirrored(ground.level);
             mirror.clear();
             for (i, placed) in parts.iter().enumerate().filter(|(_, p)| is_solid(p)) {
                 mirror.draw(&lens, placed, Id::part(i));
             }
-            Mirror { lens, dirs: lens.directions(), layer: mirror, parts, world: &world }
+            Mirror { lens, dirs: lens.directions(), layer: mirror }
         });
-        let view = View { lens: &lens, dirs: lens.directions(), world: &world, parts, mirror: mirrored.as_ref() };
-        view.resolve(main, picture);
-        view.blend_glass(main, glass, picture);
+        let dirs = lens.directions();
+        let painter =
+            Painter { world: &world, parts, contacts: &contacts, mirror, lens: &lens, dirs, batches };
+        let mut view = View { painter, picture };
+        view.resolve(main);
+        view.blend_glass(main, glass);
         lens
     }
 
@@ -144,13 +137,6 @@ impl Take<'_> {
         };
         actors.iter().filter_map(spot).collect()
     }
-
-    /// Strength of a light at this moment; it wavers about four times a second.
-    fn flicker(&self, light: &PointLight, index: usize, t: f32) -> f32 {
-        let (beat, between) = split(t * 8.0);
-        let [a, b] = [beat, beat + 1].map(|k| unit(k, index as i32, self.seed ^ 77));
-        1.0 - 0.5 * light.flicker.clamp(0.0, 1.0) * (a + (b - a) * between)
-    }
 }
 
 fn is_solid(placed: &Placed) -> bool {
@@ -164,159 +150,127 @@ fn bounds(part: &Part) -> (Vec3, Vec3) {
     (part.transform.translation.into(), (x * x + y * y + z * z).map(f32::sqrt))
 }
 
-/// The parts as the ground mirrors them.
-struct Mirror<'a> {
-    lens: Lens,
-    dirs: Linear,
-    layer: &'a Layer,
-    parts: &'a [Placed],
-    world: &'a World<'a>,
-}
-
-impl Mirror<'_> {
-    /// What a wet ground at picture point (x, y) shows of the parts; its slope shifts the place that is looked up.
-    fn look(&self, x: f32, y: f32, tilt: Vec2) -> Option<Vec3> {
-        let shift = tilt * (0.6 / self.lens.scale);
-        let column = (x + shift.x).clamp(0.0, self.layer.width as f32 - 1.0) as usize;
-        let row = (y + shift.y).clamp(0.0, self.layer.height as f32 - 1.0) as usize;
-        let i = row * self.layer.width + column;
-        let (part, face) = Id(self.layer.ids[i]).as_part()?;
-        let dir = self.dirs.at(column as f32 + 0.5, row as f32 + 0.5);
-        let sight = Sight::new(self.lens.eye, dir, self.layer.depth[i], self.lens.scale);
-        Some(self.world.part(&self.parts[part], face, &sight).colour.min(BRIGHTEST))
-    }
-}
-
 /// One frame from the camera.
 struct View<'a> {
-    lens: &'a Lens,
-    dirs: Linear,
-    world: &'a World<'a>,
-    parts: &'a [Placed],
-    mirror: Option<&'a Mirror<'a>>,
+    painter: Painter<'a>,
+    picture: &'a mut Picture,
 }
 
 impl View<'_> {
-    fn shade(&self, id: Id, at: Vec2, depth: f32) -> Shaded {
-        let dir = self.dirs.at(at.x, at.y);
-        let sight = |depth: f32| Sight::new(self.lens.eye, dir, depth, self.lens.scale);
-        if let Some((part, face)) = id.as_part() {
-            return self.world.part(&self.parts[part], face, &sight(depth));
-        }
-        match (id, self.world.set.ground) {
-            (Id::GROUND, Some(ground)) => {
-                let exact = (ground.level - self.lens.eye.y) / dir.y;
-                let depth = if exact > 0.0 { exact } else { depth };
-                self.world.ground(&sight(depth), |tilt| self.mirror?.look(at.x, at.y, tilt))
-            }
-            _ => self.world.sky(&sight(1.0)),
-        }
-    }
-
     fn owner(&self, id: Id) -> u8 {
-        id.as_part().map_or(0, |(part, _)| self.parts[part].owner)
+        id.as_part().map_or(0, |(part, _)| self.painter.parts[part].owner)
     }
 
     /// Shades each surface that a pixel sees once and mixes them by the samples they cover.
-    fn resolve(&self, layer: &Layer, picture: &mut Picture) {
-        let (width, samples) = (layer.width, layer.pattern.0);
-        let many = samples.len();
-        for y in 0..layer.height {
+    fn resolve(&mut self, layer: &Layer) {
+        let (width, many) = (layer.width, layer.pattern.0.len());
+        self.picture.colour.fill(Vec3::ZERO);
+        for (y, (ids, depths)) in
+            layer.ids.chunks_exact(width * many).zip(layer.depth.chunks_exact(width * many)).enumerate()
+        {
             for x in 0..width {
                 let corner = Vec2::new(x as f32, y as f32);
-                let index = |s: usize| (y * many + s) * width + x;
-                let id = |s: usize| layer.ids[index(s)];
                 let pixel = y * width + x;
-                if (1..many).all(|s| id(s) == id(0)) {
+                let id = ids[x];
+                if (1..many).all(|s| ids[s * width + x] == id) {
                     // The samples' middle is the pixel's.
-                    let depth = (0..many).map(|s| layer.depth[index(s)]).sum::<f32>() / many as f32;
-                    let shaded = self.shade(Id(id(0)), corner + 0.5, depth);
-                    picture.set(pixel, shaded.colour.min(BRIGHTEST), depth, shaded.normal, self.owner(Id(id(0))));
-                    continue;
+                    let depth = (0..many).map(|s| depths[s * width + x]).sum::<f32>() / many as f32;
+                    let target = Target { pixel: pixel as u32, weight: 1.0 };
+                    let normal = self.painter.add(Id(id), corner + 0.5, depth, target, &mut self.picture.colour);
+                    self.picture.set(pixel, depth, normal, self.owner(Id(id)));
+                } else {
+                    self.resolve_edge(layer.pattern, |s| (Id(ids[s * width + x]), depths[s * width + x]), corner, pixel);
                 }
-                let mut colour = Vec3::ZERO;
-                let (mut most, mut front) = (0, None);
-                for s in 0..many {
-                    if (0..s).any(|earlier| id(earlier) == id(s)) {
-                        continue;
-                    }
-                    let (mut at, mut depth, mut count) = (Vec2::ZERO, 0.0, 0);
-                    for k in (s..many).filter(|&k| id(k) == id(s)) {
-                        at += samples[k];
-                        depth += layer.depth[index(k)];
-                        count += 1;
-                    }
-                    let share = 1.0 / count as f32;
-                    let shaded = self.shade(Id(id(s)), corner + at * share, depth * share);
-                    colour += shaded.colour.min(BRIGHTEST) * count as f32;
-                    if count > most {
-                        most = count;
-                        front = Some((Id(id(s)), depth * share, shaded.normal));
-                    }
-                }
-                if let Some((id, depth, normal)) = front {
-                    picture.set(pixel, colour / many as f32, depth, normal, self.owner(id));
-                }
+            }
+        }
+        self.painter.finish(&mut self.picture.colour);
+    }
+
+    /// A pixel whose samples see different surfaces; the one seen by most samples counts as the pixel's own.
+    fn resolve_edge(&mut self, pattern: Pattern, sample: impl Fn(usize) -> (Id, f32), corner: Vec2, pixel: usize) {
+        let many = pattern.0.len();
+        let mut most = 0;
+        for s in 0..many {
+            let (id, _) = sample(s);
+            if (0..s).any(|earlier| sample(earlier).0 == id) {
+                continue;
+            }
+            let (mut at, mut depth, mut count) = (Vec2::ZERO, 0.0, 0);
+            for k in (s..many).filter(|&k| sample(k).0 == id) {
+                at += pattern.0[k];
+                depth += sample(k).1;
+                count += 1;
+            }
+            let share = 1.0 / count as f32;
+            let target = Target { pixel: pixel as u32, weight: count as f32 / many as f32 };
+            let at = corner + at * share;
+            let normal = self.painter.add(id, at, depth * share, target, &mut self.picture.colour);
+            if count > most {
+                most = count;
+                self.picture.set(pixel, depth * share, normal, self.owner(id));
             }
         }
     }
 
     /// Blends the see-through parts over the picture, far ones first. Parts of one owner and material count as one
     /// body, of which only the nearest surface shows.
-    fn blend_glass(&self, solid: &Layer, glass: &mut Layer, picture: &mut Picture) {
+    fn blend_glass(&mut self, solid: &Layer, glass: &mut Layer) {
+        let parts = self.painter.parts;
         let mut bodies: Vec<(u8, Material, Vec<usize>)> = Vec::new();
-        for (i, placed) in self.parts.iter().enumerate().filter(|(_, p)| !is_solid(p)) {
+        for (i, placed) in parts.iter().enumerate().filter(|(_, p)| !is_solid(p)) {
             let (owner, material) = (placed.owner, placed.part.material);
             match bodies.iter_mut().find(|(o, m, _)| *o == owner && *m == material) {
                 Some(body) => body.2.push(i),
                 None => bodies.push((owner, material, vec![i])),
             }
         }
+        let lens = self.painter.lens;
         let middle = |body: &[usize]| {
-            let depth = |&i: &usize| self.lens.view(self.parts[i].part.transform.translation.into()).z;
+            let depth = |&i: &usize| lens.view(parts[i].part.transform.translation.into()).z;
             body.iter().map(depth).sum::<f32>() / body.len() as f32
         };
         bodies.sort_by(|a, b| middle(&b.2).total_cmp(&middle(&a.2)));
         for (owner, material, body) in bodies {
             glass.clear();
             for i in body {
-                glass.draw(self.lens, &self.parts[i], Id::part(i));
+                glass.draw(lens, &parts[i], Id::part(i));
             }
-            self.blend_body(owner, &material, solid, glass, picture);
+            self.blend_body(owner, &material, solid, glass);
         }
     }
 
-    fn blend_body(&self, owner: u8, material: &Material, solid: &Layer, glass: &Layer, picture: &mut Picture) {
+    fn blend_body(&mut self, owner: u8, material: &Material, solid: &Layer, glass: &Layer) {
         let (width, samples) = (glass.width, glass.pattern.0);
         for y in glass.touched() {
             for x in 0..width {
-                let (mut at, mut depth, mut count, mut id) = (Vec2::ZERO, 0.0, 0, Id::SKY);
+                let (mut at, mut depth, mut count, mut front) = (Vec2::ZERO, 0.0, 0, None);
                 for (s, offset) in samples.iter().enumerate() {
                     let i = (y * samples.len() + s) * width + x;
                     if glass.depth[i] < solid.depth[i] {
                         at += *offset;
                         depth += glass.depth[i];
                         count += 1;
-                        id = Id(glass.ids[i]);
+                        front = Id(glass.ids[i]).as_part();
                     }
                 }
-                if count == 0 {
-                    continue;
-                }
+                let Some((part, face)) = front else { continue };
                 let share = 1.0 / count as f32;
-                let shaded = self.shade(id, Vec2::new(x as f32, y as f32) + at * share, depth * share);
-                let cover = count as f32 / samples.len() as f32;
-                // Seen edge-on there is more of it to look through.
-                let edge = (1.0 - shaded.facing) * (1.0 - shaded.facing);
-                let share_seen = material.opacity + (1.0 - material.opacity) * 0.5 * edge * material.opacity;
                 let pixel = y * width + x;
-                let colour = picture.colour[pixel].lerp(shaded.colour.min(BRIGHTEST), cover * share_seen);
+                let at = Vec2::new(x as f32, y as f32) + at * share;
+                let sight = self.painter.sight(at, depth * share);
+                let surface = self.painter.surface(part, face, sight);
+                // Seen edge-on there is more of it to look through.
+                let edge = (1.0 - surface.normal.dot(sight.to_eye).clamp(0.0, 1.0)).powi(2);
+                let opacity = material.opacity * (1.0 + 0.5 * (1.0 - material.opacity) * edge);
+                let cover = count as f32 / samples.len() as f32;
+                let target = Target { pixel: pixel as u32, weight: cover * opacity };
+                self.picture.colour[pixel] *= 1.0 - target.weight;
+                self.painter.add_surface(&surface, target, &mut self.picture.colour);
                 if cover >= 0.5 && owner > 0 {
-                    picture.set(pixel, colour, depth * share, shaded.normal, owner);
-                } else {
-                    picture.colour[pixel] = colour;
+                    self.picture.set(pixel, depth * share, surface.normal, owner);
                 }
             }
         }
+        self.painter.finish(&mut self.picture.colour);
     }
 }

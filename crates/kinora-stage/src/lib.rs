@@ -1,12 +1,15 @@
 //! The film stage: a software renderer of procedural 3-D film scenes with captions and ground truth.
 
+mod batch;
 mod blocking;
 mod camera;
 mod caption;
 mod facts;
 mod frame;
+mod ground;
 mod lens;
 mod look;
+mod paint;
 mod part;
 mod picture;
 mod raster;

@@ -35,9 +35,8 @@ impl Picture {
         }
     }
 
-    /// Puts down what is known of one pixel.
-    pub fn set(&mut self, pixel: usize, colour: Vec3, depth: f32, normal: Vec3, owner: u8) {
-        self.colour[pixel] = colour;
+    /// Puts down what is known of one pixel besides its colour.
+    pub fn set(&mut self, pixel: usize, depth: f32, normal: Vec3, owner: u8) {
         self.depth[pixel] = depth;
         self.normals[pixel] = normal;
         self.owners[pixel] = owner;

@@ -169,7 +169,7 @@ impl<'a> Shoot<'a> {
 
     /// The set's shadows do not move: one map serves all frames, about where the actors spend the clip.
     fn shadow_of_set(&self) -> ShadowMap {
-        const SIZE: usize = 512;
+        const SIZE: usize = 384;
         if self.set.key.shadow <= 0.0 {
             return ShadowMap::empty();
         }

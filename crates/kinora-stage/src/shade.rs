@@ -1,11 +1,11 @@
 //! What colour a surface sends to the eye, in linear light.
 
-use crate::raster::Placed;
-use crate::set::{Cover, PointLight, Set};
+use crate::batch::{BATCH, Row, Row3, Target, Targets, fade};
+use crate::set::{PointLight, Set};
 use crate::shadow::ShadowMap;
-use crate::sky;
-use crate::texture::{self, noise, ramp};
+use crate::texture::{noise, ramp, split};
 use glam::{Vec2, Vec3};
+use multiversion::multiversion;
 
 /// How surfaces take light: the part of a look that can't be done on the finished picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,29 +16,6 @@ pub(crate) enum Finish {
     Clay,
     /// In flat bands.
     Cel,
-}
-
-/// The soft dark spot under an actor.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Contact {
-    /// Where on the ground, (x, z).
-    pub centre: Vec2,
-    /// Half its size along x and z.
-    pub radius: Vec2,
-    /// 0 to 1.
-    pub strength: f32,
-}
-
-/// Everything that lights a frame.
-pub(crate) struct World<'a> {
-    pub set: &'a Set,
-    /// The set's near lights at this moment.
-    pub lamps: &'a [Lamp],
-    pub shadows: [&'a ShadowMap; 2],
-    pub contacts: &'a [Contact],
-    pub finish: Finish,
-    pub seed: u32,
-    pub t: f32,
 }
 
 /// A ray and how far along it the surface lies.
@@ -62,240 +39,284 @@ impl Sight {
     }
 }
 
+/// Brightness of a linear colour.
+#[inline(always)]
+pub(crate) fn luma(c: Vec3) -> f32 {
+    c.x * 0.2126 + c.y * 0.7152 + c.z * 0.0722
+}
+
+/// Largest linear light kept of a fragment, so that the edge of a lamp is still smooth.
+pub(crate) const BRIGHTEST: f32 = 4.0;
+
+/// Light as it falls on the set, and as on the actors: those keep their own colours better in paler light.
+#[derive(Clone, Copy, Debug)]
+struct Tint {
+    set: Vec3,
+    actor: Vec3,
+}
+
+impl Tint {
+    fn new(colour: Vec3) -> Self {
+        Tint { set: colour, actor: Vec3::splat(luma(colour)).lerp(colour, 0.6) }
+    }
+
+    #[inline(always)]
+    fn on(&self, actor: f32) -> Vec3 {
+        self.set + (self.actor - self.set) * actor
+    }
+}
+
 /// A near light at one moment, ready for use.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Lamp {
+struct Lamp {
     position: Vec3,
-    /// What falls on the set, and on the actors: those keep their own colours better in paler light.
-    colours: [Vec3; 2],
+    colour: Tint,
     /// Square of its reach.
     limit: f32,
-    /// Direction, and the cosines at the beam's edge and where it is full.
-    beam: Option<(Vec3, f32, f32)>,
+    direction: Vec3,
+    /// Cosines at the beam's edge and where it is full; below -1 there is no beam.
+    beam: [f32; 2],
 }
 
 impl Lamp {
-    /// The light with its strength times `strength`.
-    pub fn new(light: &PointLight, strength: f32) -> Self {
-        let colour = light.colour * strength;
+    fn new(light: &PointLight, strength: f32) -> Self {
         Lamp {
             position: light.position,
-            colours: [colour, Vec3::splat(luma(colour)).lerp(colour, 0.55)],
+            colour: Tint::new(light.colour * strength),
             limit: light.reach * light.reach,
-            beam: light.beam.map(|b| (b.direction, b.half_angle.cos(), (b.half_angle * 0.75).cos())),
+            direction: light.beam.map_or(Vec3::Y, |b| b.direction),
+            beam: light.beam.map_or([-3.0, -2.0], |b| [b.half_angle.cos(), (b.half_angle * 0.75).cos()]),
         }
     }
 
     /// Direction to the light and the share of its colour that arrives.
-    fn reach(&self, point: Vec3) -> Option<(Vec3, f32)> {
+    #[inline(always)]
+    fn reach(&self, point: Vec3) -> (Vec3, f32) {
         let to = self.position - point;
-        let square = to.length_squared();
-        if square >= self.limit {
-            return None;
-        }
-        let toward = to / square.sqrt().max(1e-4);
-        let window = 1.0 - square / self.limit;
+        let square = to.x * to.x + to.y * to.y + to.z * to.z;
+        let toward = to * (1.0 / square.max(1e-8).sqrt());
+        let window = (1.0 - square / self.limit).max(0.0);
         // Inverse square, softened near the light and brought to 0 at the reach; 1 at half the reach.
-        let mut strength = window * window / 0.5625 * (0.5 * self.limit) / (square + 0.25 * self.limit);
-        if let Some((direction, edge, full)) = self.beam {
-            strength *= ramp(edge, full, -toward.dot(direction));
-        }
-        (strength > 0.0).then_some((toward, strength))
+        let strength = window * window / 0.5625 * (0.5 * self.limit) / (square + 0.25 * self.limit);
+        (toward, strength * ramp(self.beam[0], self.beam[1], -toward.dot(self.direction)))
     }
 }
 
-/// A shaded surface.
+/// Everything that lights a frame.
+pub(crate) struct World<'a> {
+    pub set: &'a Set,
+    pub shadows: [&'a ShadowMap; 2],
+    pub finish: Finish,
+    pub seed: u32,
+    pub t: f32,
+    key: Tint,
+    above: Tint,
+    below: Tint,
+    lamps: Vec<Lamp>,
+}
+
+impl<'a> World<'a> {
+    pub fn new(set: &'a Set, shadows: [&'a ShadowMap; 2], finish: Finish, seed: u32, t: f32) -> Self {
+        let lamp = |(i, light): (usize, &PointLight)| Lamp::new(light, flicker(light, i as i32, seed, t));
+        World {
+            set,
+            shadows,
+            finish,
+            seed,
+            t,
+            key: Tint::new(set.key.colour),
+            above: Tint::new(set.ambient.above),
+            below: Tint::new(set.ambient.below),
+            lamps: set.lights.iter().enumerate().map(lamp).collect(),
+        }
+    }
+}
+
+/// Strength of a light at a moment; it wavers about four times a second.
+fn flicker(light: &PointLight, index: i32, seed: u32, t: f32) -> f32 {
+    let (beat, between) = split(t * 8.0);
+    let [a, b] = [beat, beat + 1].map(|k| crate::texture::unit(k, index, seed ^ 77));
+    1.0 - 0.5 * light.flicker.clamp(0.0, 1.0) * (a + (b - a) * between)
+}
+
+/// A fragment of something solid.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Shaded {
-    pub colour: Vec3,
+pub(crate) struct Surface {
+    pub sight: Sight,
     pub normal: Vec3,
-    /// 1 seen square, 0 seen edge-on.
-    pub facing: f32,
-}
-
-/// Brightness of a linear colour.
-pub(crate) fn luma(c: Vec3) -> f32 {
-    c.dot(Vec3::new(0.2126, 0.7152, 0.0722))
-}
-
-struct Surface {
-    point: Vec3,
-    normal: Vec3,
-    to_eye: Vec3,
-    albedo: Vec3,
-    gloss: f32,
+    pub albedo: Vec3,
+    pub emission: Vec3,
+    pub gloss: f32,
     /// Share of the ambient light that reaches it.
-    open: f32,
+    pub open: f32,
     /// Factor on the key light.
-    gain: f32,
-    is_actor: bool,
+    pub gain: f32,
+    /// Share of its light that the horizon's replaces.
+    pub haze: f32,
+    pub is_actor: bool,
 }
 
-impl World<'_> {
-    /// A part's face seen by `sight`.
-    pub fn part(&self, placed: &Placed, face: u32, sight: &Sight) -> Shaded {
-        let (point, to_eye) = (sight.point, sight.to_eye);
-        let unit = placed.inverse.transform_point3(point);
-        let mut normal = placed.normal(face, unit);
-        if normal.dot(to_eye) < 0.0 && is_flat(placed) {
-            normal = -normal;
+/// Surfaces to be lit.
+pub(crate) struct SurfaceBatch {
+    pub targets: Targets,
+    point: Row3,
+    normal: Row3,
+    to_eye: Row3,
+    albedo: Row3,
+    emission: Row3,
+    gloss: Row,
+    open: Row,
+    gain: Row,
+    haze: Row,
+    distance: Row,
+    actor: Row,
+    /// Share of the key light that no shadow keeps off.
+    sun: Row,
+    diffuse: Row3,
+    highlight: Row3,
+    pub colours: Row3,
+}
+
+impl SurfaceBatch {
+    pub fn new() -> Self {
+        let up = Row3([[0.0; BATCH], [1.0; BATCH], [0.0; BATCH]]);
+        let (zero, zero3) = ([0.0; BATCH], Row3::ZERO);
+        SurfaceBatch {
+            targets: Targets::EMPTY,
+            point: zero3,
+            normal: up,
+            to_eye: up,
+            albedo: zero3,
+            emission: zero3,
+            gloss: zero,
+            open: zero,
+            gain: zero,
+            haze: zero,
+            distance: zero,
+            actor: zero,
+            sun: zero,
+            diffuse: zero3,
+            highlight: zero3,
+            colours: zero3,
         }
-        let material = &placed.part.material;
-        let (mut albedo, mut gloss) = (material.albedo, material.gloss);
-        if self.finish == Finish::Clay {
-            let axes = &placed.part.transform.matrix3;
-            let size = Vec3::new(axes.x_axis.length(), axes.y_axis.length(), axes.z_axis.length());
-            let dents = clay_dents(unit * size);
-            normal = (normal + dents).normalize_or(normal);
-            albedo = clay_colour(albedo);
-            gloss = 0.0;
-        }
-        // Undersides near the ground see little of the sky.
-        let open = match self.set.ground {
-            Some(ground) => {
-                let height = (point.y - ground.level).max(0.0) / (0.4 * self.set.scale);
-                1.0 - 0.45 * (0.5 - 0.5 * normal.y) / (1.0 + height * height)
-            }
-            None => 1.0,
-        };
-        let surface = Surface { point, normal, to_eye, albedo, gloss, open, gain: 1.0, is_actor: placed.owner > 0 };
-        let colour = self.lit(&surface) + material.emission;
-        Shaded { colour: self.through_air(colour, sight), normal, facing: normal.dot(to_eye).clamp(0.0, 1.0) }
     }
 
-    /// The ground seen by `sight`; `mirrored` gives what a ray leaving it with a tilt sees of the parts, if any.
-    pub fn ground(&self, sight: &Sight, mirrored: impl Fn(Vec2) -> Option<Vec3>) -> Shaded {
-        let Some(ground) = self.set.ground else {
-            return self.sky(sight);
-        };
-        let (point, to_eye) = (sight.point, sight.to_eye);
-        let steep = to_eye.y.max(0.02);
-        // The geometric mean of a pixel's two sides on the ground.
-        let pixel = sight.pixel * sight.depth / steep.sqrt();
-        let at = texture::cover(
-            ground.cover,
-            ground.albedo,
-            ground.wet,
-            Vec2::new(point.x, point.z) / self.set.scale,
-            pixel / self.set.scale,
-            self.seed,
-            self.t,
-        );
-        let normal = Vec3::new(-at.tilt.x, 1.0, -at.tilt.y).normalize();
-        let albedo = if self.finish == Finish::Clay { clay_colour(at.albedo) } else { at.albedo };
-        let open = self.contacts.iter().fold(1.0, |open, contact| {
-            let away = ((Vec2::new(point.x, point.z) - contact.centre) / contact.radius).length_squared();
-            let near = (1.0 - away).max(0.0);
-            open * (1.0 - contact.strength * near * near)
-        });
-        let gloss = if ground.cover == Cover::Water { 0.9 } else { 0.5 * at.mirror };
-        let surface = Surface { point, normal, to_eye, albedo, gloss, open, gain: at.gain, is_actor: false };
-        let mut colour = self.lit(&surface) * (0.4 + 0.6 * open);
-        if at.mirror > 0.02 && self.finish != Finish::Clay {
-            let facing = normal.dot(to_eye).clamp(0.0, 1.0);
-            let share = at.mirror * (0.12 + 0.88 * (1.0 - facing).powi(4));
-            let seen = mirrored(at.tilt).unwrap_or_else(|| {
-                let mut away = normal * (2.0 * normal.dot(to_eye)) - to_eye;
-                away.y = away.y.abs();
-                sky::colour(self.set, away.normalize(), sight.pixel, self.seed, self.t)
-            });
-            colour = colour.lerp(seen, share.min(0.9));
-        }
-        // The far ground melts into the horizon.
-        let haze = sight.depth / (sight.depth + 900.0 * self.set.scale);
-        colour = colour.lerp(self.set.sky.horizon, haze);
-        Shaded { colour: self.through_air(colour, sight), normal: Vec3::Y, facing: to_eye.y.clamp(0.0, 1.0) }
+    pub fn push(&mut self, target: Target, s: &Surface) {
+        let i = self.targets.push(target);
+        self.point.set(i, s.sight.point);
+        self.normal.set(i, s.normal);
+        self.to_eye.set(i, s.sight.to_eye);
+        self.albedo.set(i, s.albedo);
+        self.emission.set(i, s.emission);
+        self.gloss[i] = s.gloss;
+        self.open[i] = s.open;
+        self.gain[i] = s.gain;
+        self.haze[i] = s.haze;
+        self.distance[i] = s.sight.distance;
+        self.actor[i] = f32::from(u8::from(s.is_actor));
     }
+}
 
-    /// The sky in the direction of `sight`.
-    pub fn sky(&self, sight: &Sight) -> Shaded {
-        let dir = -sight.to_eye;
-        let colour = sky::colour(self.set, dir, sight.pixel, self.seed, self.t);
-        Shaded { colour, normal: -dir, facing: 1.0 }
+/// Lights a batch.
+pub(crate) fn light(world: &World, batch: &mut SurfaceBatch) {
+    find_sun(world, batch);
+    light_in_lanes(world, batch);
+}
+
+fn find_sun(world: &World, batch: &mut SurfaceBatch) {
+    let key = &world.set.key;
+    for i in 0..batch.targets.len() {
+        let (point, normal) = (batch.point.get(i), batch.normal.get(i));
+        let shaded = key.shadow > 0.0 && normal.dot(key.direction) > 0.0;
+        let open = if shaded { world.shadows.iter().map(|map| map.lit(point, normal)).fold(1.0, f32::min) } else { 1.0 };
+        batch.sun[i] = (1.0 - key.shadow * (1.0 - open)) * batch.gain[i];
     }
+}
 
-    fn through_air(&self, colour: Vec3, sight: &Sight) -> Vec3 {
-        let fog = &self.set.fog;
-        if fog.density <= 0.0 {
-            return colour;
-        }
-        let clear = (-fog.density * sight.distance).exp();
-        fog.colour + (colour - fog.colour) * clear
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn light_in_lanes(world: &World, b: &mut SurfaceBatch) {
+    let key = &world.set.key;
+    for i in 0..BATCH {
+        let (normal, to_eye, actor) = (b.normal.get(i), b.to_eye.get(i), b.actor[i]);
+        let (above, below) = (world.above.on(actor), world.below.on(actor));
+        let sun = world.key.on(actor) * b.sun[i];
+        let square = normal.dot(key.direction).max(0.0);
+        b.diffuse.set(i, below.lerp(above, normal.y * 0.5 + 0.5) * b.open[i] + sun * square);
+        b.highlight.set(i, sun * shine(normal, to_eye, b.gloss[i], key.direction, square));
     }
-
-    fn lit(&self, s: &Surface) -> Vec3 {
-        let ambient = &self.set.ambient;
-        let facing = s.normal.dot(s.to_eye).clamp(0.0, 1.0);
-        let mut diffuse = ambient.below.lerp(ambient.above, s.normal.y * 0.5 + 0.5) * s.open;
-        let mut highlight = Vec3::ZERO;
-        let key = &self.set.key;
-        let square = s.normal.dot(key.direction);
-        if square > 0.0 && key.colour != Vec3::ZERO {
-            let lit = if key.shadow > 0.0 {
-                let open = self.shadows.iter().map(|map| map.lit(s.point, s.normal)).fold(1.0, f32::min);
-                1.0 - key.shadow * (1.0 - open)
-            } else {
-                1.0
-            };
-            let light = key.colour * (lit * s.gain);
-            diffuse += light * square;
-            highlight += light * shine(s, key.direction);
-        }
-        for lamp in self.lamps {
-            let Some((toward, strength)) = lamp.reach(s.point) else { continue };
-            let light = lamp.colours[usize::from(s.is_actor)] * strength;
-            let square = s.normal.dot(toward);
+    for lamp in &world.lamps {
+        for i in 0..BATCH {
+            let (toward, strength) = lamp.reach(b.point.get(i));
+            let light = lamp.colour.on(b.actor[i]) * strength;
+            let square = b.normal.get(i).dot(toward);
             // A little wraps round the edge, as from a lamp that is not a point.
-            diffuse += light * ((square + 0.2) / 1.2).max(0.0);
-            if square > 0.0 {
-                highlight += light * shine(s, toward);
-            }
+            b.diffuse.set(i, b.diffuse.get(i) + light * ((square + 0.2) * (1.0 / 1.2)).max(0.0));
+            let shine = shine(b.normal.get(i), b.to_eye.get(i), b.gloss[i], toward, square.max(0.0));
+            b.highlight.set(i, b.highlight.get(i) + light * shine);
         }
-        if self.finish == Finish::Cel {
+    }
+    /// Brightness below which the dark on an actor is lifted, so that it can be told at night.
+    const DUSK: f32 = 0.17;
+    let pale = world.above.actor * (1.0 / luma(world.above.actor).max(0.01));
+    for i in 0..BATCH {
+        let diffuse = b.diffuse.get(i);
+        let bright = luma(diffuse);
+        let lift = (bright * bright + DUSK * DUSK).sqrt() - bright;
+        b.diffuse.set(i, diffuse + pale * (lift * b.actor[i]));
+    }
+    if world.finish == Finish::Cel {
+        for i in 0..BATCH {
+            let diffuse = b.diffuse.get(i);
             let bright = luma(diffuse).max(1e-4);
-            diffuse *= bands(bright) / bright;
-            highlight = if luma(highlight) > 0.25 { highlight.normalize_or_zero() * 0.5 } else { Vec3::ZERO };
+            b.diffuse.set(i, diffuse * (bands(bright) / bright));
+            let highlight = b.highlight.get(i);
+            let strong = luma(highlight);
+            b.highlight.set(i, highlight * (if strong > 0.25 { 0.4 / strong } else { 0.0 }));
         }
+    }
+    let (fog, horizon) = (world.set.fog, world.set.sky.horizon);
+    for i in 0..BATCH {
+        let facing = b.normal.get(i).dot(b.to_eye.get(i)).max(0.0).min(1.0);
         // A faint edge light parts every subject from what is behind it.
         let edge = (1.0 - facing) * (1.0 - facing) * (1.0 - facing);
-        let sheen = ambient.above * (edge * (0.10 + 0.6 * s.gloss) * s.open);
-        s.albedo * diffuse + highlight + sheen
+        let sheen = world.above.on(b.actor[i]) * (edge * (0.10 + 0.6 * b.gloss[i]) * b.open[i]);
+        let own = b.albedo.get(i) * b.diffuse.get(i) + b.highlight.get(i) + sheen + b.emission.get(i);
+        let far = own + (horizon - own) * b.haze[i];
+        let seen = fog.colour + (far - fog.colour) * fade(fog.density * b.distance[i]);
+        b.colours.set(i, Vec3::new(seen.x.min(BRIGHTEST), seen.y.min(BRIGHTEST), seen.z.min(BRIGHTEST)));
     }
 }
 
-fn is_flat(placed: &Placed) -> bool {
-    matches!(placed.part.shape, crate::part::Shape::Quad | crate::part::Shape::Triangle)
-}
-
-/// Blinn's highlight: narrower and stronger with gloss.
-fn shine(s: &Surface, toward: Vec3) -> f32 {
-    if s.gloss <= 0.0 {
-        return 0.0;
-    }
-    let half = (s.to_eye + toward).normalize_or_zero();
-    let cos = s.normal.dot(half).max(0.0);
-    let broad = cos.powi(16);
-    let narrow = broad.powi(5);
-    s.gloss * (0.25 * broad * (1.0 - s.gloss) + 0.9 * s.gloss * narrow)
+/// Blinn's highlight: narrower and stronger with gloss; none on the far side, where `square` is 0.
+#[inline(always)]
+fn shine(normal: Vec3, to_eye: Vec3, gloss: f32, toward: Vec3, square: f32) -> f32 {
+    let half = to_eye + toward;
+    let length = half.x * half.x + half.y * half.y + half.z * half.z;
+    let cos = normal.dot(half).max(0.0) / length.max(1e-8).sqrt();
+    let power = |x: f32| x * x;
+    let broad = power(power(power(power(cos))));
+    let narrow = power(power(broad)) * broad;
+    let shine = gloss * (0.25 * broad * (1.0 - gloss) + 0.9 * gloss * narrow);
+    if square > 0.0 { shine } else { 0.0 }
 }
 
 /// Brightness in steps with short soft edges.
+#[inline(always)]
 fn bands(bright: f32) -> f32 {
     const STEPS: f32 = 3.2;
-    let x = bright * STEPS;
-    let whole = x.floor();
-    (whole + ramp(0.42, 0.58, x - whole) + 0.25) / STEPS
+    let (whole, over) = split(bright * STEPS);
+    (whole as f32 + ramp(0.42, 0.58, over) + 0.25) / STEPS
 }
 
 /// Modelling clay is a little paler and warmer than paint, and never black.
-fn clay_colour(albedo: Vec3) -> Vec3 {
+pub(crate) fn clay_colour(albedo: Vec3) -> Vec3 {
     let grey = Vec3::splat(luma(albedo));
     let strong = grey + (albedo - grey) * 1.15;
     strong.max(Vec3::ZERO) * 0.88 + Vec3::new(0.05, 0.045, 0.04)
 }
 
 /// Finger-sized dents, as a change of the normal, at a point in the part's own metres.
-fn clay_dents(p: Vec3) -> Vec3 {
+pub(crate) fn clay_dents(p: Vec3) -> Vec3 {
     let q = Vec2::new(p.x + 0.7 * p.z, p.y - 0.4 * p.z);
     let wide = Vec2::new(noise(q * 14.0, 51), noise(q * 14.0, 52)) - 0.5;
     let fine = Vec2::new(noise(q * 45.0, 53), noise(q * 45.0, 54)) - 0.5;

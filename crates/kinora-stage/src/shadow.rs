@@ -66,9 +66,9 @@ impl ShadowMap {
         }
         // Lifting the point off its surface by about a texel keeps it out of its own shadow.
         let lifted = point + normal * (1.2 * self.texel + 0.005);
-        let [x, y, depth] = [0, 1, 2].map(|k| self.axes[k].dot(lifted) + self.offsets[k]);
-        let depth = depth - 0.6 * self.texel;
-        let ((x, u), (y, v)) = (split(x - 0.5), split(y - 0.5));
+        let along = |k: usize| self.axes[k].dot(lifted) + self.offsets[k];
+        let ((x, u), (y, v)) = (split(along(0) - 0.5), split(along(1) - 0.5));
+        let depth = along(2) - 0.6 * self.texel;
         let size = self.layer.width as i32;
         if x < 0 || y < 0 || x + 1 >= size || y + 1 >= size {
             return 1.0;

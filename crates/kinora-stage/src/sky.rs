@@ -1,46 +1,79 @@
 //! The sky as a function of direction.
 
-use crate::set::Set;
+use crate::batch::{BATCH, Row3, Target, Targets, fade};
+use crate::set::{Disc, Set};
 use crate::texture::{noise, ramp, split, unit};
 use glam::{Vec2, Vec3};
+use multiversion::multiversion;
 
-/// Linear colour seen in unit direction `dir` by a pixel of `pixel` radians.
-pub(crate) fn colour(set: &Set, dir: Vec3, pixel: f32, seed: u32, t: f32) -> Vec3 {
-    let (sky, fog) = (&set.sky, &set.fog);
-    let above = dir.y > 0.0;
-    let rise = dir.y.abs();
-    let fade = 1.0 - (1.0 - rise) * (1.0 - rise) * (1.0 - rise);
-    let mut colour = sky.horizon.lerp(if above { sky.zenith } else { sky.nadir }, fade);
-    if sky.stars > 0.0 {
-        colour += stars(dir, sky.stars, pixel, seed);
-    }
-    if let Some(disc) = sky.disc {
-        let cos = dir.dot(disc.direction);
-        // For small angles 1 - cos is half the angle squared.
-        let angle = (2.0 * (1.0 - cos)).max(0.0).sqrt();
-        let inside = 1.0 - ramp(disc.radius - pixel * 0.5, disc.radius + pixel * 0.5, angle);
-        let near = disc.radius / (disc.radius + angle);
-        colour += disc.colour * (disc.halo * (0.6 * near * near + 0.25 * near * near * near));
-        colour = colour.lerp(disc.colour, inside);
-    }
-    if sky.clouds > 0.0 && above {
-        let veil = clouds(dir, sky.clouds, seed, t);
-        colour = colour.lerp(sky.cloud_colour, veil);
-    }
-    if fog.density > 0.0 {
-        /// Height of the fog bank in metres of the set: rays that climb leave it.
-        const BANK: f32 = 40.0;
-        let path = BANK * set.scale / (rise + 0.02);
-        colour = fog.colour + (colour - fog.colour) * (-fog.density * path).exp();
-    }
-    colour
+/// Directions in which the sky is seen.
+pub(crate) struct SkyBatch {
+    pub targets: Targets,
+    dirs: Row3,
+    pub colours: Row3,
 }
 
-/// Cover of the clouds in a direction: a drifting layer 1 up, thinning to the horizon.
-fn clouds(dir: Vec3, amount: f32, seed: u32, t: f32) -> f32 {
-    let p = Vec2::new(dir.x, dir.z) / (dir.y + 0.12) * 1.1 + Vec2::splat(t * 0.02);
-    let n = 0.55 * noise(p, seed ^ 21) + 0.3 * noise(p * 2.3, seed ^ 22) + 0.15 * noise(p * 5.1, seed ^ 23);
+impl SkyBatch {
+    pub fn new() -> Self {
+        SkyBatch { targets: Targets::EMPTY, dirs: Row3([[0.0; BATCH], [1.0; BATCH], [0.0; BATCH]]), colours: Row3::ZERO }
+    }
+
+    /// Takes in a unit direction.
+    pub fn push(&mut self, target: Target, dir: Vec3) {
+        let i = self.targets.push(target);
+        self.dirs.set(i, dir);
+    }
+
+    #[inline(always)]
+    fn each(&mut self, map: impl Fn(Vec3, Vec3) -> Vec3) {
+        for i in 0..BATCH {
+            self.colours.set(i, map(self.dirs.get(i), self.colours.get(i)));
+        }
+    }
+}
+
+/// Works out the linear colours of a batch, seen with `pixel` radians a pixel at `t` seconds.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+pub(crate) fn light(set: &Set, pixel: f32, seed: u32, t: f32, batch: &mut SkyBatch) {
+    let sky = &set.sky;
+    batch.each(|dir, _| {
+        let low = 1.0 - dir.y.abs();
+        let end = if dir.y > 0.0 { sky.zenith } else { sky.nadir };
+        sky.horizon.lerp(end, 1.0 - low * low * low)
+    });
+    if sky.stars > 0.0 {
+        batch.each(|dir, colour| colour + stars(dir, sky.stars, pixel, seed));
+    }
+    if let Some(disc) = &sky.disc {
+        batch.each(|dir, colour| draw_disc(disc, dir, pixel, colour));
+    }
+    if sky.clouds > 0.0 {
+        batch.each(|dir, colour| colour.lerp(sky.cloud_colour, clouds(sky.clouds, dir, seed, t)));
+    }
+    if set.fog.density > 0.0 {
+        /// Height of the fog bank in metres of the set: rays that climb leave it.
+        const BANK: f32 = 40.0;
+        let thickness = set.fog.density * BANK * set.scale;
+        batch.each(|dir, colour| set.fog.colour.lerp(colour, fade(thickness / (dir.y.abs() + 0.02))));
+    }
+}
+
+#[inline(always)]
+fn draw_disc(disc: &Disc, dir: Vec3, pixel: f32, colour: Vec3) -> Vec3 {
+    // For small angles 1 - cos is half the angle squared.
+    let angle = (2.0 * (1.0 - dir.dot(disc.direction))).max(0.0).sqrt();
+    let inside = 1.0 - ramp(disc.radius - pixel * 0.5, disc.radius + pixel * 0.5, angle);
+    let near = disc.radius / (disc.radius + angle);
+    let halo = disc.halo * near * near * (0.6 + 0.25 * near);
+    (colour + disc.colour * halo).lerp(disc.colour, inside)
+}
+
+/// Share hidden by a drifting layer of clouds 1 up, thinning to the horizon.
+#[inline(always)]
+fn clouds(amount: f32, dir: Vec3, seed: u32, t: f32) -> f32 {
     let edge = 0.78 - 0.6 * amount;
+    let p = Vec2::new(dir.x, dir.z) * (1.1 / (dir.y.max(0.0) + 0.12)) + Vec2::splat(t * 0.02);
+    let n = 0.55 * noise(p, seed ^ 21) + 0.3 * noise(p * 2.3, seed ^ 22) + 0.15 * noise(p * 5.1, seed ^ 23);
     ramp(edge, edge + 0.22, n) * ramp(0.0, 0.18, dir.y) * 0.85
 }
 
