@@ -73,16 +73,10 @@ impl Setup {
             reach,
         } = Composition::new(scene, blocking, aspect);
         let (angle, camera_move) = (scene.shot.angle, scene.shot.camera_move);
-        let down: f32 = match angle {
-            Angle::EyeLevel | Angle::Dutch => 5.0,
-            Angle::Low => -20.0,
-            Angle::High => 35.0,
-            Angle::Overhead => 70.0,
-        };
-        let (sin, cos) = down.to_radians().sin_cos();
+        let (sin, cos) = down(angle).sin_cos();
         // Narrow pictures take a longer view upwards, wide ones sideways.
         let lens = 0.43 / aspect.powf(0.35);
-        let distance = frame / 2.0 / lens + 0.6 * (reach.z * cos).max(reach.y * sin);
+        let distance = frame / 2.0 / lens + (0.6 * reach.z * cos).max(0.9 * reach.y * sin);
         let floor = match scene.setting {
             Setting::Space => f32::NEG_INFINITY,
             Setting::Sea => 0.10 * frame,
@@ -99,6 +93,7 @@ impl Setup {
         let view = 2.0 * lens.atan();
         // In wide shots the subject stands in the lower third, and a low camera always looks up.
         let lift = match (angle, scene.shot.size) {
+            _ if matches!(camera_move, CameraMove::TiltUp | CameraMove::TiltDown) => 0.0,
             (Angle::Low, _) => (12f32.to_radians() - height).clamp(0.0, 0.25 * view),
             (Angle::EyeLevel | Angle::Dutch, ShotSize::ExtremeWide | ShotSize::Wide) => 0.10 * view,
             _ => 0.0,
@@ -208,6 +203,7 @@ impl Composition {
             max = max.max(mark.middle + mark.bounds.max);
         }
         let near = is_near(scene.shot.size);
+        let (sin, cos) = down(scene.shot.angle).sin_cos();
         let mut focus = (min + max) / 2.0;
         if let (true, [mark], [actor]) = (near, blocking.marks.as_slice(), scene.cast.as_slice()) {
             // Who has a face is cut at the waist or the shoulders; of anything else a close-up shows the front.
@@ -243,7 +239,7 @@ impl Composition {
             };
             (
                 2.0 * blocking.marks.iter().map(side).fold(0.0, f32::max),
-                max.y - min.y,
+                (max.y - min.y) * cos + (max.z - min.z) * sin.max(0.0),
             )
         };
         let frame = blocking.frame.max(1.08 * width / aspect).max(1.1 * height);
@@ -253,6 +249,17 @@ impl Composition {
             reach: (max - focus).max(Vec3::ZERO),
         }
     }
+}
+
+/// How far the camera is above the line of sight of its subject, in radians; below it if negative.
+fn down(angle: Angle) -> f32 {
+    let degrees: f32 = match angle {
+        Angle::EyeLevel | Angle::Dutch => 5.0,
+        Angle::Low => -20.0,
+        Angle::High => 35.0,
+        Angle::Overhead => 70.0,
+    };
+    degrees.to_radians()
 }
 
 /// How far a hat or horns push the face down, as a share of the height.

@@ -15,7 +15,7 @@ pub(super) fn room(props: &mut Props, light: Light) -> (Cover, Vec3) {
         matt(0.55, 0.36, 0.29),
     ]);
     let white = matt(0.75, 0.73, 0.68);
-    let (back, wide, high) = (-4.4, 7.0, 4.6);
+    let (back, front, wide, high) = (-4.4, 7.0, 9.5, 4.6);
     props.block(
         vec3(0.0, 0.0, back - 0.15),
         vec3(wide, high / 2.0, 0.1),
@@ -23,8 +23,8 @@ pub(super) fn room(props: &mut Props, light: Light) -> (Cover, Vec3) {
     );
     for side in [-1.0, 1.0] {
         props.block(
-            vec3(side * wide, 0.0, back / 2.0),
-            vec3(0.1, high / 2.0, -back / 2.0 + 1.0),
+            vec3(side * wide, 0.0, (front + back) / 2.0),
+            vec3(0.1, high / 2.0, (front - back) / 2.0),
             lighter(paper, 0.85),
         );
     }
@@ -183,6 +183,13 @@ pub(super) fn stage(props: &mut Props) -> (Cover, Vec3) {
         let width = props.range(0.21, 0.27);
         props.rod(foot, foot + Vec3::Y * 7.0, width, fold);
     }
+    // Wider folds on the wings, seen when the camera goes round.
+    for i in 0..16 {
+        let side = if i % 2 == 0 { -1.0 } else { 1.0 };
+        let foot = vec3(side * 10.8, 0.0, back + (i / 2) as f32 * 1.3);
+        let fold = lighter(velvet, if i % 4 < 2 { 0.5 } else { 0.8 });
+        props.rod(foot, foot + Vec3::Y * 7.0, 0.75, fold);
+    }
     let gold = polished(0.65, 0.42, 0.09);
     for i in -5..=5 {
         let centre = vec3(i as f32 * 1.9, 4.3, back + 0.35);
@@ -265,7 +272,9 @@ pub(super) fn cave(props: &mut Props, light: Light) -> (Cover, Vec3) {
         vec3(26.0, 9.0, 0.6),
         lighter(rock, 0.35),
     );
-    for spot in props.strew_aside(10, 4.2, 12.0, -5.0, -14.0) {
+    let mut lumps = props.strew_aside(10, 4.2, 12.0, -5.0, -14.0);
+    lumps.extend(props.strew_aside(6, 10.5, 14.0, 3.0, -5.0));
+    for spot in lumps {
         let half = vec3(
             props.range(1.6, 2.6),
             props.range(2.5, 5.5),

@@ -43,7 +43,7 @@ pub(super) fn forest(props: &mut Props) -> (Cover, Vec3) {
         let size = props.range(0.25, 0.45);
         props.rock(spot, size, matt(0.16, 0.17, 0.14));
     }
-    (Cover::Grass, vec3(0.11, 0.15, 0.04))
+    (Cover::Grass, vec3(0.09, 0.18, 0.04))
 }
 
 /// A two-lane road with a guard rail before snow-capped peaks.
