@@ -58,7 +58,7 @@ impl DitTask {
         stop: &AtomicBool,
         report: &mut dyn FnMut(Event),
     ) -> Result<Self, TrainError> {
-        let vae = export::read_vae(model, &config.vae, &Device::flex())?;
+        let vae = export::read_vae(model, &config.vae)?;
         let mark = export::vae_mark(&config.vae)?;
         let mut latents = Vec::with_capacity(config.batches.len());
         let mut sources = Vec::with_capacity(config.batches.len());

@@ -1,10 +1,10 @@
 //! Models as they ship: averaged weights in f16 with their configuration, licence and origin.
 
-use crate::{config::ModelConfig, error::TrainError, shards::read_json, shards::write_json};
+use crate::{config::ModelConfig, error::TrainError, shards::write_json};
 use burn::tensor::Device;
 use kinora_diffusion::{ParseSamplerError, Sampler};
 use kinora_models::{
-    kinora1::{Config, Defaults, Kinora1, Vae, VaeConfig},
+    kinora1::{Config, Defaults, Kinora1, Vae},
     registry::file,
 };
 use kinora_nn::{
@@ -12,9 +12,6 @@ use kinora_nn::{
     weights::{self, Dtype},
 };
 use std::{collections::BTreeMap, path::Path};
-
-/// The configuration beside an autoencoder that is not part of a whole model yet.
-const VAE_CONFIG: &str = "vae.json";
 
 /// What the header of a weight file says of its origin.
 fn metadata(name: &str, licence: &str, part: &str) -> BTreeMap<String, String> {
@@ -24,23 +21,19 @@ fn metadata(name: &str, licence: &str, part: &str) -> BTreeMap<String, String> {
         .into()
 }
 
-/// Writes an autoencoder and its configuration into `folder`.
+/// Writes an autoencoder into `folder`.
 pub(crate) fn write_vae(vae: &Vae, model: &ModelConfig, folder: &Path) -> Result<(), TrainError> {
     std::fs::create_dir_all(folder).map_err(TrainError::io("make", folder))?;
-    write_json(&folder.join(VAE_CONFIG), &model.vae)?;
     Ok(weights::save(vae, &metadata(&model.name, &model.licence, "vae"), &folder.join(file::VAE), Dtype::F16)?)
 }
 
-/// Reads the autoencoder that [`write_vae`] wrote.
+/// Reads the autoencoder in a model folder.
 ///
 /// # Errors
-/// When a file is missing or damaged, or the autoencoder has another shape than `model` says.
-pub(crate) fn read_vae(model: &ModelConfig, folder: &Path, device: &Device) -> Result<Vae, TrainError> {
-    let path = folder.join(VAE_CONFIG);
-    if read_json::<VaeConfig>("autoencoder configuration", &path)? != model.vae {
-        return Err(TrainError::OtherRun { path, reason: "its sizes differ from the model configuration's".into() });
-    }
-    Ok(weights::load_file(Vae::new(&model.vae, &mut Init::zeros(device)), &folder.join(file::VAE))?)
+/// When the file is missing or damaged, or the autoencoder has another shape than `model` says.
+pub fn read_vae(model: &ModelConfig, folder: &Path) -> Result<Vae, TrainError> {
+    let fresh = Vae::new(&model.vae, &mut Init::zeros(&Device::flex()));
+    Ok(weights::load_file(fresh, &folder.join(file::VAE))?)
 }
 
 /// A short mark of the autoencoder's weights, so that latents of others are told apart (FNV-1a, 64 bits).

@@ -26,6 +26,10 @@ pub use attributes::Attribute;
 pub use checkpoint::RunFolder;
 pub use clips::{ClipCache, Clips, Label};
 pub use error::TrainError;
+pub use export::read_vae;
 pub use journal::{Entry, read_journal};
 pub use metrics::{psnr, ssim};
-pub use run::{Control, Event, Loss, Outcome, Progress, Task, draw_curve, run};
+pub use run::{
+    Control, Event, LoopConfig, Loss, OptimiserConfig, Outcome, Progress, Task, draw_curve, run,
+};
+pub use schedule::Schedule;

@@ -7,6 +7,26 @@ pub fn psnr(a: &[u8], b: &[u8]) -> f64 {
     10.0 * (255.0f64 * 255.0 / error).log10()
 }
 
+/// Share of a picture's pixels that count as detail.
+const DETAIL: usize = 10;
+
+/// PSNR over the tenth of the pixels of `a` that differ most from their neighbours: lines, textures, small things.
+pub fn detail_psnr(a: &[u8], b: &[u8], width: usize, height: usize) -> f64 {
+    let luma = |x: usize, y: usize| a[(y * width + x) * 3..][..3].iter().map(|&v| i32::from(v)).sum::<i32>();
+    let mut pixels: Vec<(i32, usize)> = (0..width * height)
+        .map(|i| {
+            let (x, y) = (i % width, i / width);
+            let across = luma((x + 1).min(width - 1), y) - luma(x.saturating_sub(1), y);
+            let down = luma(x, (y + 1).min(height - 1)) - luma(x, y.saturating_sub(1));
+            (across.abs() + down.abs(), i)
+        })
+        .collect();
+    pixels.select_nth_unstable_by(width * height / DETAIL, |x, y| y.cmp(x));
+    let chosen = pixels[..=width * height / DETAIL].iter().flat_map(|&(_, i)| i * 3..i * 3 + 3);
+    let (a, b): (Vec<u8>, Vec<u8>) = chosen.map(|i| (a[i], b[i])).unzip();
+    psnr(&a, &b)
+}
+
 /// Standard deviation of SSIM's window, in pixels; the window is 11 wide.
 const SIGMA: f32 = 1.5;
 const REACH: usize = 5;
@@ -61,6 +81,21 @@ mod tests {
 
     fn picture(shift: u8) -> Vec<u8> {
         (0..32 * 24 * 3).map(|i| ((i * 37 % 101) as u8).wrapping_mul(2) + shift).collect()
+    }
+
+    /// An error on an edge counts tenfold against the same error spread over a plain picture.
+    #[test]
+    fn detail_is_where_the_picture_changes() {
+        let (width, height) = (20, 10);
+        let mut a = vec![50; width * height * 3];
+        (0..height).for_each(|y| a[(y * width + 10) * 3..(y * width + 11) * 3].fill(200));
+        let mut edge = a.clone();
+        (0..height).for_each(|y| edge[(y * width + 9) * 3..(y * width + 10) * 3].fill(60));
+        let mut plain = a.clone();
+        (0..height).for_each(|y| plain[(y * width + 2) * 3..(y * width + 3) * 3].fill(60));
+        assert_eq!(psnr(&a, &edge), psnr(&a, &plain));
+        assert!(detail_psnr(&a, &edge, width, height) < 35.0);
+        assert!(detail_psnr(&a, &plain, width, height) > 40.0);
     }
 
     #[test]

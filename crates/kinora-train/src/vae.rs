@@ -5,7 +5,7 @@ use crate::{
     clips::{ClipCache, Clips},
     config::{CropConfig, ModelConfig, Split, VaeTraining},
     export,
-    metrics::{psnr, ssim},
+    metrics::{detail_psnr, psnr, ssim},
     pixel_loss::pixel_loss,
     pixels::{self, floats},
     random::{Purpose, generator, stream},
@@ -15,6 +15,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use kinora_media::{SheetRow, contact_sheet, save_png};
 use kinora_models::kinora1::Vae;
 use kinora_nn::{Init, noise};
+use kinora_stage::Look;
 use rand::Rng;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -139,8 +140,8 @@ impl Task for VaeTask {
     fn observe(&mut self, model: &Vae, step: u64, folder: &RunFolder) -> Result<String, TrainError> {
         let (scores, sheet) = reconstruct(model, &self.clips, self.config.observe_clips, 4)?;
         save_png(&contact_sheet(&sheet), &folder.sheets().join(format!("reconstruction-{step:06}.png")))?;
-        let all = scores.iter().fold(Mean::default(), |mean, score| mean.with(score.psnr, score.ssim));
-        Ok(format!("held-out PSNR {:.2} dB, SSIM {:.4}", all.psnr(), all.ssim()))
+        let all = Summary::of(&scores.iter().collect::<Vec<_>>());
+        Ok(format!("held-out PSNR {:.2} dB, of details {:.2} dB, SSIM {:.4}", all.psnr, all.detail_psnr, all.ssim))
     }
 
     fn export(&self, model: &Vae, folder: &Path) -> Result<(), TrainError> {
@@ -148,36 +149,13 @@ impl Task for VaeTask {
     }
 }
 
-/// How well one clip survives compression.
-#[derive(Clone, Debug, Serialize)]
-pub struct Score {
-    /// Finish of the picture.
-    pub look: String,
-    /// Mean over the frames, dB.
-    pub psnr: f64,
-    /// Mean over the frames.
-    pub ssim: f64,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Mean {
-    count: f64,
+/// How well one clip survives compression: means over its frames.
+#[derive(Clone, Debug)]
+struct Score {
+    look: Look,
     psnr: f64,
+    detail_psnr: f64,
     ssim: f64,
-}
-
-impl Mean {
-    fn with(self, psnr: f64, ssim: f64) -> Self {
-        Self { count: self.count + 1.0, psnr: self.psnr + psnr, ssim: self.ssim + ssim }
-    }
-
-    fn psnr(&self) -> f64 {
-        self.psnr / self.count
-    }
-
-    fn ssim(&self) -> f64 {
-        self.ssim / self.count
-    }
 }
 
 /// Encodes and decodes the first `count` held-out clips; a sheet row for each of the first `rows` and its copy.
@@ -197,15 +175,18 @@ fn reconstruct(
         let video = pixels::video(&frames, width, height, &device);
         let copy = pixels::to_bytes(&floats(model.decode(model.encode(video))));
         let pairs = frames.chunks_exact(clips.bucket.frame_bytes()).zip(copy.chunks_exact(clips.bucket.frame_bytes()));
-        let mean = pairs.fold(Mean::default(), |mean, (a, b)| mean.with(psnr(a, b), ssim(a, b, width, height)));
-        let look = serde_json::to_value(clips.label(clip).scene.look).map_err(TrainError::malformed("look", Path::new("scene")))?;
-        let look = look.as_str().unwrap_or_default().to_string();
+        let frame_scores: Vec<[f64; 3]> = pairs
+            .map(|(a, b)| [psnr(a, b), detail_psnr(a, b, width, height), ssim(a, b, width, height)])
+            .collect();
+        let mean = |part: usize| frame_scores.iter().map(|score| score[part]).sum::<f64>() / frame_scores.len() as f64;
+        let (psnr, detail_psnr, ssim) = (mean(0), mean(1), mean(2));
+        let look = clips.label(clip).scene.look;
         if sheet.len() < 2 * rows {
-            let label = format!("{look}: PSNR {:.1} dB, SSIM {:.3}", mean.psnr(), mean.ssim());
+            let label = format!("{look:?}: PSNR {psnr:.1} dB, SSIM {ssim:.3}");
             sheet.push(SheetRow { label, frames: pixels::spread(&frames, width, height, 4) });
             sheet.push(SheetRow { label: String::new(), frames: pixels::spread(&copy, width, height, 4) });
         }
-        scores.push(Score { look, psnr: mean.psnr(), ssim: mean.ssim() });
+        scores.push(Score { look, psnr, detail_psnr, ssim });
     }
     Ok((scores, sheet))
 }
@@ -218,7 +199,7 @@ pub struct VaeReport {
     /// Over all clips.
     pub all: Summary,
     /// For each look.
-    pub looks: BTreeMap<String, Summary>,
+    pub looks: BTreeMap<Look, Summary>,
 }
 
 /// Means over clips.
@@ -230,15 +211,22 @@ pub struct Summary {
     pub psnr: f64,
     /// The worst clip's, dB.
     pub least_psnr: f64,
+    /// Of the tenth of the pixels with the most detail, dB.
+    pub detail_psnr: f64,
     /// Structural similarity.
     pub ssim: f64,
 }
 
 impl Summary {
     fn of(scores: &[&Score]) -> Self {
-        let mean = scores.iter().fold(Mean::default(), |mean, score| mean.with(score.psnr, score.ssim));
-        let least_psnr = scores.iter().map(|score| score.psnr).fold(f64::INFINITY, f64::min);
-        Self { clips: scores.len(), psnr: mean.psnr(), least_psnr, ssim: mean.ssim() }
+        let mean = |part: fn(&Score) -> f64| scores.iter().map(|score| part(score)).sum::<f64>() / scores.len() as f64;
+        Self {
+            clips: scores.len(),
+            psnr: mean(|score| score.psnr),
+            least_psnr: scores.iter().map(|score| score.psnr).fold(f64::INFINITY, f64::min),
+            detail_psnr: mean(|score| score.detail_psnr),
+            ssim: mean(|score| score.ssim),
+        }
     }
 }
 
@@ -248,9 +236,9 @@ pub fn evaluate(model: &Vae, clips: &ClipCache, count: u64, sheet: Option<&Path>
     if let Some(path) = sheet {
         save_png(&contact_sheet(&rows), path)?;
     }
-    let mut looks: BTreeMap<String, Vec<&Score>> = BTreeMap::new();
+    let mut looks: BTreeMap<Look, Vec<&Score>> = BTreeMap::new();
     for score in &scores {
-        looks.entry(score.look.clone()).or_default().push(score);
+        looks.entry(score.look).or_default().push(score);
     }
     Ok(VaeReport {
         clips: scores.len(),

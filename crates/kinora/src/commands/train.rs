@@ -1,12 +1,12 @@
 //! `kinora train`: render clips, train a model from a configuration, export it.
 
 use crate::interrupt;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use kinora_train::{
-    ClipCache, Control, Event, Outcome, Progress, RunFolder, Task,
-    config::{self, DataConfig, DitTraining, LoopConfig, ModelConfig, VaeTraining},
+    ClipCache, Control, Event, LoopConfig, Outcome, Progress, RunFolder, Task,
+    config::{self, DataConfig, DitTraining, ModelConfig, VaeTraining},
     dit::DitTask,
     run,
     vae::VaeTask,
@@ -15,10 +15,7 @@ use serde::Serialize;
 use std::{
     io::IsTerminal,
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::AtomicBool,
     time::{Duration, Instant},
 };
 
