@@ -5,7 +5,7 @@ use super::nouns::{Detail, Named, colour_shows};
 use super::places::Around;
 use super::verbs::verbs;
 use crate::scene::Scene;
-use crate::vocabulary::{Action, Colour, Emotion, Relation};
+use crate::vocabulary::{Action, Colour, Emotion, Kind, Relation};
 
 /// Speaks of the cast of one scene; the nouns stay the same in all its clauses.
 pub(super) struct Teller<'a> {
@@ -127,7 +127,16 @@ impl<'a> Teller<'a> {
     /// The second to be spoken of with what it does, as an attribute: "a blue cat that is dancing".
     fn other_doing(&self, who: Named, pen: &mut Pen) -> String {
         let doing = self.does(who, Form::Participle, Number::Singular, pen);
-        let link = if pen.chance(0.35) { "that is" } else { "" };
+        let state = doing
+            .split(' ')
+            .next()
+            .is_some_and(|word| !word.ends_with("ing"));
+        let link = match who.actor.subject.kind() {
+            // "A car parked behind a bus" would put the parking there.
+            _ if !state && pen.chance(0.65) => "",
+            Kind::Person => "who is",
+            _ => "that is",
+        };
         join(&[&self.other_name(who, pen), link, &doing])
     }
 

@@ -249,7 +249,7 @@ pub(super) fn scenery_sentence(scene: &Scene, pen: &mut Pen) -> Option<&'static 
     }
     let sentences: &[&str] = match scene.setting {
         Setting::NeonStreet => &[
-            "neon signs glow on the houses",
+            "shop windows shine along the street",
             "tall houses with neon signs line the street",
         ],
         Setting::Forest => &[
