@@ -64,11 +64,13 @@ pub(super) fn verbs(subject: Subject, action: Action, setting: Setting) -> &'sta
             "look about",
             "look all around",
         ],
-        Action::Fly => match subject {
-            Subject::Bird | Subject::Dragon => &["fly", "soar", "glide", "fly through the air"],
-            Subject::Rocket => &["fly", "shoot through the air", "speed"],
-            Subject::Airplane => &["fly", "soar", "cruise"],
-            Subject::Balloon => &["fly", "sail", "soar"],
+        // There is no air to fly through in space or under water.
+        Action::Fly => match (subject, setting) {
+            (Subject::Airplane, _) => &["fly", "soar", "cruise"],
+            (Subject::Balloon, _) => &["fly", "sail", "soar"],
+            (Subject::Rocket, Setting::Space | Setting::Underwater) => &["fly", "speed", "race"],
+            (Subject::Rocket, _) => &["fly", "shoot through the air", "speed"],
+            (_, Setting::Space | Setting::Underwater) => &["fly", "soar", "glide"],
             _ => &["fly", "soar", "glide", "fly through the air"],
         },
         Action::Swim if subject == Subject::Fish => &["swim", "swim about"],
