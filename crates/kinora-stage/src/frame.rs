@@ -260,7 +260,8 @@ impl View<'_> {
                 let sight = self.painter.sight(at, depth * share);
                 let surface = self.painter.surface(part, face, sight);
                 // Seen edge-on there is more of it to look through.
-                let edge = (1.0 - surface.normal.dot(sight.to_eye).clamp(0.0, 1.0)).powi(2);
+                let facing = -surface.normal.normalize_or_zero().dot(sight.dir.normalize());
+                let edge = (1.0 - facing.clamp(0.0, 1.0)).powi(2);
                 let opacity = material.opacity * (1.0 + 0.5 * (1.0 - material.opacity) * edge);
                 let cover = count as f32 / samples.len() as f32;
                 let target = Target { pixel: pixel as u32, weight: cover * opacity };

@@ -15,6 +15,7 @@ pub(crate) struct GroundBatch {
     pub at: [Vec2; BATCH],
     x: Row,
     z: Row,
+    /// The pattern's metres a pixel, the geometric mean of a pixel's two sides.
     pixel: Row,
     points: Points,
 }
@@ -46,7 +47,7 @@ impl GroundBatch {
         let zero = [0.0; BATCH];
         GroundBatch {
             targets: Targets::EMPTY,
-            sights: [Sight::new(Vec3::ZERO, Vec3::Y, 1.0, 1.0); BATCH],
+            sights: [Sight::new(Vec3::ZERO, Vec3::Y, 1.0); BATCH],
             at: [Vec2::ZERO; BATCH],
             x: zero,
             z: zero,
@@ -55,14 +56,15 @@ impl GroundBatch {
         }
     }
 
-    /// Takes in a place of the ground; the pattern's metres are `scale` of the world's.
-    pub fn push(&mut self, target: Target, at: Vec2, sight: Sight, scale: f32) {
+    /// Takes in a place of the ground seen with `pixel` of tangent a pixel; the pattern's metres are `scale` of the
+    /// world's.
+    pub fn push(&mut self, target: Target, at: Vec2, sight: Sight, pixel: f32, scale: f32) {
         let i = self.targets.push(target);
         self.at[i] = at;
         self.x[i] = sight.point.x / scale;
         self.z[i] = sight.point.z / scale;
-        // The geometric mean of a pixel's two sides on the ground.
-        self.pixel[i] = sight.pixel * sight.depth / (sight.to_eye.y.max(0.02).sqrt() * scale);
+        let steep = (-sight.dir.y).max(0.02);
+        self.pixel[i] = pixel * sight.depth / (steep.sqrt() * scale);
         self.sights[i] = sight;
     }
 

@@ -172,7 +172,8 @@ fn edges(picture: &Picture, lines: &mut Vec<f32>) {
     let between = |i: usize, k: usize| {
         let (near, far) = (picture.depth[i].min(picture.depth[k]), picture.depth[i].max(picture.depth[k]));
         let jump = if near.is_finite() { ((far - near) / near).min(1.0) } else { 0.0 };
-        let fold = 1.0 - picture.normals[i].dot(picture.normals[k]);
+        let (a, b) = (picture.normals[i], picture.normals[k]);
+        let fold = 1.0 - a.dot(b) / (a.length_squared() * b.length_squared()).max(1e-20).sqrt();
         let other = if picture.owners[i] == picture.owners[k] { 0.0 } else { 1.0 };
         // Far things keep thin lines, or a distant wood would be all ink.
         let fade = 1.0 / (1.0 + near / 30.0);

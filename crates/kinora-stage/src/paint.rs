@@ -55,10 +55,11 @@ pub(crate) struct Painter<'a> {
 impl Painter<'_> {
     /// The ray through picture point `at`, as far as `depth`.
     pub fn sight(&self, at: Vec2, depth: f32) -> Sight {
-        Sight::new(self.lens.eye, self.dirs.at(at.x, at.y), depth, self.lens.scale)
+        Sight::new(self.lens.eye, self.dirs.at(at.x, at.y), depth)
     }
 
-    /// Takes in what `id` shows at picture point `at`, to be added to `picture`, and returns its normal.
+    /// Takes in what `id` shows at picture point `at`, to be added to `picture`, and returns its normal, of any
+    /// length.
     pub fn add(&mut self, id: Id, at: Vec2, depth: f32, target: Target, picture: &mut [Vec3]) -> Vec3 {
         if let Some((part, face)) = id.as_part() {
             let surface = self.surface(part, face, self.sight(at, depth));
@@ -69,16 +70,16 @@ impl Painter<'_> {
             (Id::GROUND, Some(ground)) => {
                 let exact = (ground.level - self.lens.eye.y) / self.dirs.at(at.x, at.y).y;
                 let sight = self.sight(at, if exact > 0.0 { exact } else { depth });
-                self.batches.grounds.push(target, at, sight, self.world.set.scale);
+                self.batches.grounds.push(target, at, sight, self.lens.scale, self.world.set.scale);
                 if self.batches.grounds.targets.is_full() {
                     self.flush_grounds(picture);
                 }
                 Vec3::Y
             }
             _ => {
-                let to_eye = self.sight(at, 1.0).to_eye;
-                self.add_sky(-to_eye, target, picture);
-                to_eye
+                let dir = self.dirs.at(at.x, at.y);
+                self.add_sky(dir, target, picture);
+                -dir
             }
         }
     }
@@ -123,29 +124,24 @@ impl Painter<'_> {
         let material = placed.part.material;
         let unit = placed.inverse.transform_point3(sight.point);
         let mut normal = placed.normal(face, unit);
-        if matches!(placed.part.shape, Shape::Quad | Shape::Triangle) && normal.dot(sight.to_eye) < 0.0 {
+        if matches!(placed.part.shape, Shape::Quad | Shape::Triangle) && normal.dot(sight.dir) > 0.0 {
             normal = -normal;
         }
         let (mut albedo, mut gloss) = (material.albedo, material.gloss);
         if self.world.finish == Finish::Clay {
             let axes = &placed.part.transform.matrix3;
             let size = Vec3::new(axes.x_axis.length(), axes.y_axis.length(), axes.z_axis.length());
-            normal = (normal + clay_dents(unit * size)).normalize_or(normal);
+            normal = normal.normalize_or_zero() + clay_dents(unit * size);
             albedo = clay_colour(albedo);
             gloss = 0.0;
         }
-        // Undersides near the ground see little of the sky.
-        let open = self.world.set.ground.map_or(1.0, |ground| {
-            let height = (sight.point.y - ground.level).max(0.0) / (0.4 * self.world.set.scale);
-            1.0 - 0.45 * (0.5 - 0.5 * normal.y) / (1.0 + height * height)
-        });
         Surface {
             sight,
             normal,
             albedo,
             emission: material.emission,
             gloss,
-            open,
+            open: 1.0,
             gain: 1.0,
             haze: 0.0,
             is_actor: placed.owner > 0,
@@ -159,14 +155,15 @@ impl Painter<'_> {
         for i in 0..self.batches.grounds.targets.len() {
             let grounds = &self.batches.grounds;
             let (target, sight, at, point) = (grounds.targets.get(i), grounds.sights[i], grounds.at[i], grounds.point(i));
-            let normal = Vec3::new(-point.tilt.x, 1.0, -point.tilt.y).normalize();
-            let facing = normal.dot(sight.to_eye).clamp(0.0, 1.0);
-            let share = match self.world.finish {
-                Finish::Clay => 0.0,
-                Finish::Natural | Finish::Cel => (point.mirror * (0.12 + 0.88 * (1.0 - facing).powi(4))).min(0.9),
-            };
-            if share > 0.01 {
-                self.mirrored(at, point.tilt, normal, &sight, target.share(share), picture);
+            let normal = Vec3::new(-point.tilt.x, 1.0, -point.tilt.y);
+            let mut share = 0.0;
+            if point.mirror > 0.0 && self.world.finish != Finish::Clay {
+                let (normal, to_eye) = (normal.normalize(), -sight.dir.normalize());
+                let facing = normal.dot(to_eye).clamp(0.0, 1.0);
+                share = (point.mirror * (0.12 + 0.88 * (1.0 - facing).powi(4))).min(0.9);
+                let mut away = normal * (2.0 * normal.dot(to_eye)) - to_eye;
+                away.y = away.y.abs();
+                self.mirrored(at, point.tilt, away, target.share(share), picture);
             }
             let open = self.contacts.iter().fold(1.0, |open, contact| {
                 let away = ((Vec2::new(sight.point.x, sight.point.z) - contact.centre) / contact.radius).length_squared();
@@ -186,13 +183,14 @@ impl Painter<'_> {
                 haze: sight.depth / (sight.depth + 900.0 * self.world.set.scale),
                 is_actor: false,
             };
-            self.add_surface(&surface, target.share(1.0 - share.max(0.0)), picture);
+            self.add_surface(&surface, target.share(1.0 - share), picture);
         }
         self.batches.grounds.targets = crate::batch::Targets::EMPTY;
     }
 
-    /// Takes in what a wet ground mirrors at picture point `at`: a part, looked up where the slope shifts it, or the sky.
-    fn mirrored(&mut self, at: Vec2, tilt: Vec2, normal: Vec3, sight: &Sight, target: Target, picture: &mut [Vec3]) {
+    /// Takes in what a wet ground mirrors at picture point `at`: a part, looked up where the slope shifts it, or the
+    /// sky in direction `away`.
+    fn mirrored(&mut self, at: Vec2, tilt: Vec2, away: Vec3, target: Target, picture: &mut [Vec3]) {
         if let Some(mirror) = &self.mirror {
             let shift = tilt * (0.6 / mirror.lens.scale);
             let column = (at.x + shift.x).clamp(0.0, mirror.layer.width as f32 - 1.0) as usize;
@@ -200,14 +198,12 @@ impl Painter<'_> {
             let i = row * mirror.layer.width + column;
             if let Some((part, face)) = Id(mirror.layer.ids[i]).as_part() {
                 let dir = mirror.dirs.at(column as f32 + 0.5, row as f32 + 0.5);
-                let sight = Sight::new(mirror.lens.eye, dir, mirror.layer.depth[i], mirror.lens.scale);
+                let sight = Sight::new(mirror.lens.eye, dir, mirror.layer.depth[i]);
                 let surface = self.surface(part, face, sight);
                 self.add_surface(&surface, target, picture);
                 return;
             }
         }
-        let mut away = normal * (2.0 * normal.dot(sight.to_eye)) - sight.to_eye;
-        away.y = away.y.abs();
-        self.add_sky(away.normalize(), target, picture);
+        self.add_sky(away, target, picture);
     }
 }

@@ -12,6 +12,7 @@ pub(crate) struct Picture {
     pub colour: Vec<Vec3>,
     /// Metres along the viewing axis.
     pub depth: Vec<f32>,
+    /// Of any length.
     pub normals: Vec<Vec3>,
     /// 0 for the set, k + 1 for actor k.
     pub owners: Vec<u8>,

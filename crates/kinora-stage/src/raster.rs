@@ -61,7 +61,7 @@ impl Placed {
         })
     }
 
-    /// World normal of a face at a point of the unit shape.
+    /// World normal, of any length, of a face at a point of the unit shape.
     pub fn normal(&self, face: u32, p: Vec3) -> Vec3 {
         let unit = match (self.part.shape, face) {
             (Shape::Sphere, _) => p,
@@ -76,7 +76,7 @@ impl Placed {
             (Shape::Quad, _) => Vec3::Y,
             (Shape::Triangle, _) => Vec3::Z,
         };
-        (self.normals * unit).normalize_or(Vec3::Y)
+        self.normals * unit
     }
 }
 

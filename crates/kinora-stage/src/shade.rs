@@ -18,24 +18,19 @@ pub(crate) enum Finish {
     Cel,
 }
 
-/// A ray and how far along it the surface lies.
+/// A ray from an eye to a surface.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sight {
     pub point: Vec3,
-    pub to_eye: Vec3,
-    /// Metres from the eye to the point.
-    pub distance: f32,
+    /// Scaled so that `depth` counts along the viewing axis.
+    pub dir: Vec3,
     /// Metres along the viewing axis.
     pub depth: f32,
-    /// Tangent of one pixel.
-    pub pixel: f32,
 }
 
 impl Sight {
-    /// `dir` is scaled so that `depth` counts along the viewing axis.
-    pub fn new(eye: Vec3, dir: Vec3, depth: f32, pixel: f32) -> Self {
-        let stretch = dir.length();
-        Sight { point: eye + dir * depth, to_eye: dir / -stretch, distance: depth * stretch, depth, pixel }
+    pub fn new(eye: Vec3, dir: Vec3, depth: f32) -> Self {
+        Sight { point: eye + dir * depth, dir, depth }
     }
 }
 
@@ -93,7 +88,7 @@ impl Lamp {
     #[inline(always)]
     fn reach(&self, point: Vec3) -> (Vec3, f32) {
         let to = self.position - point;
-        let square = to.x * to.x + to.y * to.y + to.z * to.z;
+        let square = squared(to);
         let toward = to * (1.0 / square.max(1e-8).sqrt());
         let window = (1.0 - square / self.limit).max(0.0);
         // Inverse square, softened near the light and brought to 0 at the reach; 1 at half the reach.
@@ -143,11 +138,12 @@ fn flicker(light: &PointLight, index: i32, seed: u32, t: f32) -> f32 {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Surface {
     pub sight: Sight,
+    /// Of any length.
     pub normal: Vec3,
     pub albedo: Vec3,
     pub emission: Vec3,
     pub gloss: f32,
-    /// Share of the ambient light that reaches it.
+    /// Share of the ambient light that reaches it, before that which the ground keeps off its underside.
     pub open: f32,
     /// Factor on the key light.
     pub gain: f32,
@@ -161,6 +157,7 @@ pub(crate) struct SurfaceBatch {
     pub targets: Targets,
     point: Row3,
     normal: Row3,
+    /// The ray's direction; once prepared, the unit vector to the eye.
     to_eye: Row3,
     albedo: Row3,
     emission: Row3,
@@ -168,6 +165,7 @@ pub(crate) struct SurfaceBatch {
     open: Row,
     gain: Row,
     haze: Row,
+    /// Depth; once prepared, metres from the eye.
     distance: Row,
     actor: Row,
     /// Share of the key light that no shadow keeps off.
@@ -205,41 +203,61 @@ impl SurfaceBatch {
         let i = self.targets.push(target);
         self.point.set(i, s.sight.point);
         self.normal.set(i, s.normal);
-        self.to_eye.set(i, s.sight.to_eye);
+        self.to_eye.set(i, s.sight.dir);
         self.albedo.set(i, s.albedo);
         self.emission.set(i, s.emission);
         self.gloss[i] = s.gloss;
         self.open[i] = s.open;
         self.gain[i] = s.gain;
         self.haze[i] = s.haze;
-        self.distance[i] = s.sight.distance;
+        self.distance[i] = s.sight.depth;
         self.actor[i] = f32::from(u8::from(s.is_actor));
     }
 }
 
 /// Lights a batch.
 pub(crate) fn light(world: &World, batch: &mut SurfaceBatch) {
-    find_sun(world, batch);
-    light_in_lanes(world, batch);
+    prepare(world, batch);
+    let key = &world.set.key;
+    if key.shadow > 0.0 {
+        for map in world.shadows {
+            map.shade(&batch.point, &batch.normal, &mut batch.sun);
+        }
+    }
+    collect(world, batch);
 }
 
-fn find_sun(world: &World, batch: &mut SurfaceBatch) {
-    let key = &world.set.key;
-    for i in 0..batch.targets.len() {
-        let (point, normal) = (batch.point.get(i), batch.normal.get(i));
-        let shaded = key.shadow > 0.0 && normal.dot(key.direction) > 0.0;
-        let open = if shaded { world.shadows.iter().map(|map| map.lit(point, normal)).fold(1.0, f32::min) } else { 1.0 };
-        batch.sun[i] = (1.0 - key.shadow * (1.0 - open)) * batch.gain[i];
+/// Brings vectors to unit length and finds what the ground hides.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn prepare(world: &World, b: &mut SurfaceBatch) {
+    let level = world.set.ground.map_or(f32::NEG_INFINITY, |ground| ground.level);
+    let rise = 1.0 / (0.4 * world.set.scale);
+    for i in 0..BATCH {
+        let (normal, dir) = (b.normal.get(i), b.to_eye.get(i));
+        let normal = normal * (1.0 / squared(normal).max(1e-20).sqrt());
+        let stretch = squared(dir).max(1e-20).sqrt();
+        b.normal.set(i, normal);
+        b.to_eye.set(i, dir * (-1.0 / stretch));
+        b.distance[i] *= stretch;
+        // Undersides near the ground see little of the sky.
+        let height = ((b.point.0[1][i] - level) * rise).max(0.0);
+        b.open[i] *= 1.0 - 0.45 * (0.5 - 0.5 * normal.y) / (1.0 + height * height);
+        b.sun[i] = 1.0;
     }
 }
 
+#[inline(always)]
+pub(crate) fn squared(v: Vec3) -> f32 {
+    v.x * v.x + v.y * v.y + v.z * v.z
+}
+
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn light_in_lanes(world: &World, b: &mut SurfaceBatch) {
+fn collect(world: &World, b: &mut SurfaceBatch) {
     let key = &world.set.key;
     for i in 0..BATCH {
         let (normal, to_eye, actor) = (b.normal.get(i), b.to_eye.get(i), b.actor[i]);
         let (above, below) = (world.above.on(actor), world.below.on(actor));
-        let sun = world.key.on(actor) * b.sun[i];
+        let sun = world.key.on(actor) * ((1.0 - key.shadow * (1.0 - b.sun[i])) * b.gain[i]);
         let square = normal.dot(key.direction).max(0.0);
         b.diffuse.set(i, below.lerp(above, normal.y * 0.5 + 0.5) * b.open[i] + sun * square);
         b.highlight.set(i, sun * shine(normal, to_eye, b.gloss[i], key.direction, square));
@@ -291,8 +309,7 @@ fn light_in_lanes(world: &World, b: &mut SurfaceBatch) {
 #[inline(always)]
 fn shine(normal: Vec3, to_eye: Vec3, gloss: f32, toward: Vec3, square: f32) -> f32 {
     let half = to_eye + toward;
-    let length = half.x * half.x + half.y * half.y + half.z * half.z;
-    let cos = normal.dot(half).max(0.0) / length.max(1e-8).sqrt();
+    let cos = normal.dot(half).max(0.0) / squared(half).max(1e-8).sqrt();
     let power = |x: f32| x * x;
     let broad = power(power(power(power(cos))));
     let narrow = power(power(broad)) * broad;

@@ -2,6 +2,7 @@
 
 use crate::batch::{BATCH, Row3, Target, Targets, fade};
 use crate::set::{Disc, Set};
+use crate::shade::squared;
 use crate::texture::{noise, ramp, split, unit};
 use glam::{Vec2, Vec3};
 use multiversion::multiversion;
@@ -18,7 +19,7 @@ impl SkyBatch {
         SkyBatch { targets: Targets::EMPTY, dirs: Row3([[0.0; BATCH], [1.0; BATCH], [0.0; BATCH]]), colours: Row3::ZERO }
     }
 
-    /// Takes in a unit direction.
+    /// Takes in a direction of any length.
     pub fn push(&mut self, target: Target, dir: Vec3) {
         let i = self.targets.push(target);
         self.dirs.set(i, dir);
@@ -36,6 +37,10 @@ impl SkyBatch {
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 pub(crate) fn light(set: &Set, pixel: f32, seed: u32, t: f32, batch: &mut SkyBatch) {
     let sky = &set.sky;
+    for i in 0..BATCH {
+        let dir = batch.dirs.get(i);
+        batch.dirs.set(i, dir * (1.0 / squared(dir).sqrt()));
+    }
     batch.each(|dir, _| {
         let low = 1.0 - dir.y.abs();
         let end = if dir.y > 0.0 { sky.zenith } else { sky.nadir };
