@@ -246,9 +246,17 @@ impl Mood {
     }
 
     /// What the weather does to the light and the air.
-    pub fn weather(&mut self, weather: Weather) {
+    pub fn weather(&mut self, weather: Weather, light: Light) {
         let brightness = self.sky.horizon.dot(vec3(0.25, 0.6, 0.15));
-        let overcast = self.sky.horizon * 0.36 + Vec3::splat(brightness * 0.48);
+        // A low sun would paint everything orange through thick air, even snow.
+        let tint = if light == Light::GoldenHour {
+            0.22
+        } else {
+            0.36
+        };
+        let overcast = self.sky.horizon * tint + Vec3::splat(brightness * (0.84 - tint));
+        // Under a roof and at night the air shows what light there is.
+        let overcast = overcast.max(self.ambient.above * 0.55);
         let (veil, sun, density) = match weather {
             Weather::Clear => return,
             Weather::Fog => (0.92, 0.45, 0.055),
@@ -266,7 +274,8 @@ impl Mood {
         let lost = self.key.colour * (1.0 - sun) * 0.4;
         self.key.colour *= sun;
         self.key.shadow *= sun;
-        self.ambient.above += lost;
+        let diffuse = self.ambient.above + lost;
+        self.ambient.above = diffuse.lerp(Vec3::splat(diffuse.element_sum() / 3.0), 0.25);
         self.fog = Fog {
             colour: self.sky.horizon,
             density,

@@ -45,7 +45,7 @@ pub fn build(scene: &Scene) -> Set {
         whiten(&mut props);
     }
     let mut mood = Mood::of(light, scene.setting, side);
-    mood.weather(scene.weather);
+    mood.weather(scene.weather, light);
     let scale = blocking::scale(scene);
     mood.scale(scale, blocking::frame(scene));
     let parts = (props.parts.into_iter())
