@@ -3,7 +3,7 @@
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::{depthwise_conv3d, layer_norm, linear, noise, rms_norm_heads};
+use crate::{Precision, depthwise_conv3d, layer_norm, linear_in, noise, rms_norm_heads};
 
 /// Added to variances and mean squares.
 const EPS: f32 = 1e-6;
@@ -16,6 +16,7 @@ pub struct Init {
     seed: Option<u64>,
     counter: u64,
     device: Device,
+    precision: Precision,
 }
 
 impl Init {
@@ -25,6 +26,7 @@ impl Init {
             seed: Some(seed),
             counter: 0,
             device: device.clone(),
+            precision: Precision::F32,
         }
     }
 
@@ -34,7 +36,13 @@ impl Init {
             seed: None,
             counter: 0,
             device: device.clone(),
+            precision: Precision::F32,
         }
+    }
+
+    /// The same source; linear layers made with it work in `precision`.
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
     }
 
     /// Normal values of deviation `std`, none farther than two deviations from zero.
@@ -105,6 +113,9 @@ pub struct Linear {
     pub weight: Param<Tensor<2>>,
     /// `[out]`.
     pub bias: Option<Param<Tensor<1>>>,
+    /// Of the products, forward and backward.
+    #[module(skip)]
+    pub precision: Precision,
 }
 
 impl Linear {
@@ -113,6 +124,7 @@ impl Linear {
         Self {
             weight: init.xavier(outputs, inputs),
             bias: Some(init.constant([outputs], 0.0)),
+            precision: init.precision,
         }
     }
 
@@ -121,12 +133,14 @@ impl Linear {
         Self {
             weight: init.constant([outputs, inputs], 0.0),
             bias: Some(init.constant([outputs], 0.0)),
+            precision: init.precision,
         }
     }
 
     /// `x` `[..., in]` to `[..., out]`.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        linear(x, self.weight.val(), self.bias.as_ref().map(Param::val))
+        let bias = self.bias.as_ref().map(Param::val);
+        linear_in(self.precision, x, self.weight.val(), bias)
     }
 }
 

@@ -6,6 +6,8 @@
 //! not depend on the number of threads: work is cut into fixed chunks and summed in a fixed order.
 //! Wrong shapes are mistakes of the calling program and panic with the shapes in the message.
 
+#[cfg(target_arch = "x86_64")]
+mod bf16;
 mod buffer;
 mod kernel;
 mod math;
@@ -18,7 +20,8 @@ pub mod optim;
 pub mod weights;
 
 pub use layers::{DepthwiseConv3d, Init, LayerNorm, Linear, RmsNorm};
+pub use matmul::Precision;
 pub use ops::{
-    RopeTable, attention, depthwise_conv3d, gated_residual, gelu, layer_norm, linear, modulate,
-    rms_norm, rms_norm_heads, rope, silu,
+    RopeTable, attention, depthwise_conv3d, gated_residual, gelu, layer_norm, linear, linear_in,
+    modulate, rms_norm, rms_norm_heads, rope, silu,
 };

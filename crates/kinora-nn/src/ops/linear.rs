@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 use crate::buffer::{buffer, column_sum};
 use crate::kernel::{Array, Kernel, apply2, apply3};
-use crate::matmul::{Store, Threads, View, multiply};
+use crate::matmul::{Precision, View, product};
 
 /// `x * weight^T + bias` over the last dimension.
 ///
@@ -15,17 +15,27 @@ pub fn linear<const D: usize>(
     weight: Tensor<2>,
     bias: Option<Tensor<1>>,
 ) -> Tensor<D> {
+    linear_in(Precision::F32, x, weight, bias)
+}
+
+/// [`linear`] with all its products, forward and backward, in the given precision.
+pub fn linear_in<const D: usize>(
+    precision: Precision,
+    x: Tensor<D>,
+    weight: Tensor<2>,
+    bias: Option<Tensor<1>>,
+) -> Tensor<D> {
     match bias {
-        Some(bias) => apply3(x, weight, bias, Linear),
-        None => apply2(x, weight, Linear),
+        Some(bias) => apply3(x, weight, bias, Linear(precision)),
+        None => apply2(x, weight, Linear(precision)),
     }
 }
 
 #[derive(Clone, Debug)]
-struct Linear;
+struct Linear(Precision);
 
 impl Linear {
-    fn product(x: &Array, weight: &Array, bias: Option<&Array>) -> Array {
+    fn output(&self, x: &Array, weight: &Array, bias: Option<&Array>) -> Array {
         let &[outputs, inputs] = weight.shape() else {
             panic!(
                 "a linear weight has two dimensions, not {:?}",
@@ -41,55 +51,40 @@ impl Linear {
         *last = outputs;
         let rows = x.data().len() / inputs;
         let mut out = buffer(rows * outputs);
-        let store = match bias {
-            Some(bias) => {
-                for row in out.chunks_exact_mut(outputs) {
-                    row.copy_from_slice(bias.data());
-                }
-                Store::Add
-            }
-            None => Store::Overwrite,
-        };
-        multiply(
+        product(
+            self.0,
             &mut out,
-            outputs,
-            store,
-            1.0,
             View::new(x.data(), rows, inputs),
             View::new(weight.data(), outputs, inputs).t(),
-            Threads::All,
+            bias.map(Array::data),
         );
         Array::new(out, &shape)
     }
 
-    fn input_grad(x: &Array, weight: &Array, grad: &Array) -> Array {
+    fn input_grad(&self, x: &Array, weight: &Array, grad: &Array) -> Array {
         let (outputs, inputs) = (weight.shape()[0], weight.shape()[1]);
         let rows = x.data().len() / inputs;
         let mut out = buffer(rows * inputs);
-        multiply(
+        product(
+            self.0,
             &mut out,
-            inputs,
-            Store::Overwrite,
-            1.0,
             View::new(grad.data(), rows, outputs),
             View::new(weight.data(), outputs, inputs),
-            Threads::All,
+            None,
         );
         Array::new(out, x.shape())
     }
 
-    fn weight_grad(x: &Array, weight: &Array, grad: &Array) -> Array {
+    fn weight_grad(&self, x: &Array, weight: &Array, grad: &Array) -> Array {
         let (outputs, inputs) = (weight.shape()[0], weight.shape()[1]);
         let rows = x.data().len() / inputs;
         let mut out = buffer(outputs * inputs);
-        multiply(
+        product(
+            self.0,
             &mut out,
-            inputs,
-            Store::Overwrite,
-            1.0,
             View::new(grad.data(), rows, outputs).t(),
             View::new(x.data(), rows, inputs),
-            Threads::All,
+            None,
         );
         Array::new(out, weight.shape())
     }
@@ -99,7 +94,7 @@ impl Kernel<2> for Linear {
     type Saved = (Array, Array);
 
     fn forward(&self, [x, weight]: [Array; 2]) -> (Array, Self::Saved) {
-        (Self::product(&x, &weight, None), (x, weight))
+        (self.output(&x, &weight, None), (x, weight))
     }
 
     fn backward(
@@ -109,8 +104,8 @@ impl Kernel<2> for Linear {
         wanted: [bool; 2],
     ) -> [Option<Array>; 2] {
         [
-            wanted[0].then(|| Self::input_grad(&x, &weight, &grad)),
-            wanted[1].then(|| Self::weight_grad(&x, &weight, &grad)),
+            wanted[0].then(|| self.input_grad(&x, &weight, &grad)),
+            wanted[1].then(|| self.weight_grad(&x, &weight, &grad)),
         ]
     }
 }
@@ -124,7 +119,7 @@ impl Kernel<3> for Linear {
             &weight.shape()[..1],
             "linear: the bias does not fit the weight"
         );
-        (Self::product(&x, &weight, Some(&bias)), (x, weight))
+        (self.output(&x, &weight, Some(&bias)), (x, weight))
     }
 
     fn backward(
@@ -135,8 +130,8 @@ impl Kernel<3> for Linear {
     ) -> [Option<Array>; 3] {
         let outputs = weight.shape()[0];
         [
-            wanted[0].then(|| Self::input_grad(&x, &weight, &grad)),
-            wanted[1].then(|| Self::weight_grad(&x, &weight, &grad)),
+            wanted[0].then(|| self.input_grad(&x, &weight, &grad)),
+            wanted[1].then(|| self.weight_grad(&x, &weight, &grad)),
             wanted[2].then(|| Array::new(column_sum(grad.data(), outputs), &[outputs])),
         ]
     }

@@ -97,6 +97,7 @@ fn the_average_follows_the_parameters() {
     let doubled = Linear {
         weight: Param::from_tensor(layer.weight.val().inner() * 2.0),
         bias: None,
+        ..layer.clone()
     };
     ema.update(&doubled, 0.75);
     let average = ema.apply(layer.clone().valid());
