@@ -43,6 +43,20 @@ pub(super) fn forest(props: &mut Props) -> (Cover, Vec3) {
         let size = props.range(0.25, 0.45);
         props.rock(spot, size, matt(0.16, 0.17, 0.14));
     }
+    // Fallen leaves and tufts of fern, which tell the forest floor from above.
+    let leaf = [
+        matt(0.45, 0.22, 0.04),
+        matt(0.36, 0.10, 0.03),
+        matt(0.30, 0.24, 0.05),
+    ];
+    for spot in props.strew(26, 4.5, 0.9, -4.5) {
+        let (paint, size) = (props.pick(&leaf), props.range(0.06, 0.11));
+        props.ball(spot, vec3(size, 0.02, size * 0.6), paint);
+    }
+    for spot in props.strew_aside(6, 0.9, 4.0, -1.0, -2.4) {
+        let tip = vec3(props.range(-0.2, 0.2), 0.32, 0.0);
+        props.spike(spot, spot + tip, 0.09, matt(0.05, 0.26, 0.04));
+    }
     (Cover::Grass, vec3(0.09, 0.18, 0.04))
 }
 
@@ -287,6 +301,15 @@ pub(super) fn beach(props: &mut Props) -> (Cover, Vec3) {
     for spot in props.strew(9, 8.0, -2.7, -5.5) {
         let size = props.range(0.05, 0.16);
         props.rock(spot, size, matt(0.65, 0.55, 0.45));
+    }
+    let shells = [
+        matt(0.9, 0.75, 0.6),
+        matt(0.85, 0.35, 0.2),
+        matt(0.9, 0.88, 0.85),
+    ];
+    for spot in props.strew(14, 4.0, 0.9, -3.0) {
+        let (paint, size) = (props.pick(&shells), props.range(0.04, 0.08));
+        props.ball(spot, vec3(size, size * 0.5, size * 0.8), paint);
     }
     props.ball(
         vec3(-side * 26.0, 0.0, -70.0),
