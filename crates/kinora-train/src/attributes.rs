@@ -1,7 +1,8 @@
 //! The attributes of a scene as classes: what the text encoder learns to name early, and what evaluation measures.
 
 use kinora_stage::{
-    Action, Angle, CameraMove, Colour, Emotion, Light, Look, Relation, Scene, Setting, ShotSize, Subject, Weather,
+    Action, Angle, CameraMove, Colour, Emotion, Light, Look, Relation, Scene, Setting, ShotSize,
+    Subject, Weather,
 };
 use serde::{Deserialize, Serialize};
 

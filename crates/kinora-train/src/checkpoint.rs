@@ -81,7 +81,11 @@ impl RunFolder {
             (true, true) => {
                 let same = read_json::<serde_json::Value>("run description", &path)? == *config;
                 let reason = "its configuration differs from the one given".to_string();
-                if same { Ok(()) } else { Err(TrainError::OtherRun { path, reason }) }
+                if same {
+                    Ok(())
+                } else {
+                    Err(TrainError::OtherRun { path, reason })
+                }
             }
             (false, false) => {
                 for folder in [self.checkpoints(), self.sheets()] {
@@ -117,7 +121,12 @@ impl RunFolder {
 
     /// Writes a checkpoint in a temporary folder, renames it, and removes all but the last two.
     pub(crate) fn save<M: Module>(&self, training: &Training<M>) -> Result<(), TrainError> {
-        let Training { model, adam, average, state } = training;
+        let Training {
+            model,
+            adam,
+            average,
+            state,
+        } = training;
         let whole = self.checkpoint(state.step);
         if whole.exists() {
             return Ok(());
@@ -129,7 +138,12 @@ impl RunFolder {
         std::fs::create_dir_all(&part).map_err(TrainError::io("make", &part))?;
         let metadata = BTreeMap::new();
         weights::save(model, &metadata, &part.join(WEIGHTS), Dtype::F32)?;
-        weights::save(&average.apply(model.valid()), &metadata, &part.join(AVERAGE), Dtype::F32)?;
+        weights::save(
+            &average.apply(model.valid()),
+            &metadata,
+            &part.join(AVERAGE),
+            Dtype::F32,
+        )?;
         write_moments(&part.join(MOMENTS), &adam.moments)?;
         write_json(&part.join(OPTIMISER), &adam.steps)?;
         write_json(&part.join(STATE), state)?;
@@ -146,14 +160,25 @@ impl RunFolder {
     ///
     /// # Errors
     /// [`TrainError::NoCheckpoint`] if there is none, [`TrainError::Weights`] if it is damaged or another model's.
-    pub(crate) fn restore<M: Module>(&self, training: Training<M>) -> Result<Training<M>, TrainError> {
+    pub(crate) fn restore<M: Module>(
+        &self,
+        training: Training<M>,
+    ) -> Result<Training<M>, TrainError> {
         let path = self.newest()?;
         let mut adam = training.adam;
-        let average = Ema::new(&weights::load_file(training.model.valid(), &path.join(AVERAGE))?);
+        let average = Ema::new(&weights::load_file(
+            training.model.valid(),
+            &path.join(AVERAGE),
+        )?);
         let model = weights::load_file(training.model, &path.join(WEIGHTS))?;
         adam.moments = read_moments(&path.join(MOMENTS))?;
         adam.steps = read_json("step count", &path.join(OPTIMISER))?;
-        Ok(Training { model, adam, average, state: read_json("training state", &path.join(STATE))? })
+        Ok(Training {
+            model,
+            adam,
+            average,
+            state: read_json("training state", &path.join(STATE))?,
+        })
     }
 
     /// The averaged weights of the newest checkpoint, put into `model`, and its step.
@@ -168,7 +193,9 @@ impl RunFolder {
 
     fn newest(&self) -> Result<PathBuf, TrainError> {
         let steps = self.steps()?;
-        let step = steps.last().ok_or_else(|| TrainError::NoCheckpoint(self.root.clone()))?;
+        let step = steps
+            .last()
+            .ok_or_else(|| TrainError::NoCheckpoint(self.root.clone()))?;
         Ok(self.checkpoint(*step))
     }
 }
@@ -187,10 +214,14 @@ fn write_moments(path: &Path, moments: &BTreeMap<String, Moments>) -> Result<(),
         [(MEAN, &moments.mean), (SQUARE, &moments.square)].map(|(part, values)| {
             let bytes = bytemuck::cast_slice(values);
             let view = TensorView::new(safetensors::Dtype::F32, vec![values.len()], bytes);
-            (format!("{part}{name}"), view.expect("the shape is the number of values"))
+            (
+                format!("{part}{name}"),
+                view.expect("the shape is the number of values"),
+            )
         })
     });
-    let bytes = safetensors::serialize(tensors, None).map_err(TrainError::malformed("set of moments", path))?;
+    let bytes = safetensors::serialize(tensors, None)
+        .map_err(TrainError::malformed("set of moments", path))?;
     write_atomic(path, &bytes)
 }
 
@@ -199,7 +230,8 @@ fn read_moments(path: &Path) -> Result<BTreeMap<String, Moments>, TrainError> {
     let file = weights::read(&bytes)?;
     let mut moments: BTreeMap<String, Moments> = BTreeMap::new();
     for (name, view) in &file.tensors {
-        let wrong = || TrainError::malformed("set of moments", path)(format!("{name} is not a moment"));
+        let wrong =
+            || TrainError::malformed("set of moments", path)(format!("{name} is not a moment"));
         if let Some(name) = name.strip_prefix(MEAN) {
             moments.entry(name.to_string()).or_default().mean = view.to_f32();
         } else {
@@ -225,13 +257,28 @@ mod tests {
     }
 
     fn training(weight: [f32; 3], step: u64) -> Training<Line> {
-        let model = Line { weight: Param::from_data(weight, &Device::flex().autodiff()) };
-        let mut adam = AdamW::new(AdamWConfig { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.0 });
+        let model = Line {
+            weight: Param::from_data(weight, &Device::flex().autodiff()),
+        };
+        let mut adam = AdamW::new(AdamWConfig {
+            beta1: 0.9,
+            beta2: 0.99,
+            eps: 1e-8,
+            weight_decay: 0.0,
+        });
         adam.steps = step as u32;
-        let moments = Moments { mean: vec![step as f32; 3], square: vec![0.25; 3] };
+        let moments = Moments {
+            mean: vec![step as f32; 3],
+            square: vec![0.25; 3],
+        };
         adam.moments.insert("weight".to_string(), moments);
         let average = Ema::new(&model);
-        Training { model, adam, average, state: State { step, seconds: 0.5 } }
+        Training {
+            model,
+            adam,
+            average,
+            state: State { step, seconds: 0.5 },
+        }
     }
 
     #[test]
@@ -239,10 +286,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let run = RunFolder::new(folder.path());
         let config = serde_json::json!({"seed": 1});
-        assert!(matches!(run.begin(&config, true), Err(TrainError::NoCheckpoint(_))));
+        assert!(matches!(
+            run.begin(&config, true),
+            Err(TrainError::NoCheckpoint(_))
+        ));
         run.begin(&config, false).unwrap();
-        assert!(matches!(run.begin(&config, false), Err(TrainError::RunExists(_))));
-        assert!(matches!(run.begin(&serde_json::json!({"seed": 2}), true), Err(TrainError::OtherRun { .. })));
+        assert!(matches!(
+            run.begin(&config, false),
+            Err(TrainError::RunExists(_))
+        ));
+        assert!(matches!(
+            run.begin(&serde_json::json!({"seed": 2}), true),
+            Err(TrainError::OtherRun { .. })
+        ));
         for step in 1..4 {
             run.save(&training([1.0, 2.0, step as f32], step)).unwrap();
         }
@@ -253,7 +309,10 @@ mod tests {
         assert_eq!((restored.state, restored.adam.steps), (kept.state, 3));
         assert_eq!(restored.adam.moments, kept.adam.moments);
         assert_eq!(restored.average, kept.average);
-        assert_eq!(restored.model.weight.val().into_data(), kept.model.weight.val().into_data());
+        assert_eq!(
+            restored.model.weight.val().into_data(),
+            kept.model.weight.val().into_data()
+        );
         assert!(restored.model.weight.val().is_require_grad());
     }
 }

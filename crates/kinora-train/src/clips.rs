@@ -45,7 +45,11 @@ impl ClipCache {
     ///
     /// # Errors
     /// When the folder can't be written, holds clips of another configuration, or rendering was stopped.
-    pub fn fill(config: &DataConfig, stop: &AtomicBool, report: &mut dyn FnMut(Event)) -> Result<Self, TrainError> {
+    pub fn fill(
+        config: &DataConfig,
+        stop: &AtomicBool,
+        report: &mut dyn FnMut(Event),
+    ) -> Result<Self, TrainError> {
         let mut buckets = Vec::with_capacity(config.buckets.len());
         for bucket in &config.buckets {
             buckets.push(Clips::fill(bucket, &config.folder, stop, report)?);
@@ -58,14 +62,27 @@ impl ClipCache {
     /// # Errors
     /// [`TrainError::Config`] if there is no bucket of that name.
     pub fn bucket(&self, name: &str) -> Result<&Clips, TrainError> {
-        let known = || self.buckets.iter().map(|clips| clips.bucket.name.as_str()).collect::<Vec<_>>().join(", ");
+        let known = || {
+            self.buckets
+                .iter()
+                .map(|clips| clips.bucket.name.as_str())
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
         let found = self.buckets.iter().find(|clips| clips.bucket.name == name);
-        found.ok_or_else(|| TrainError::Config(format!("there is no bucket {name:?} in the data; there are: {}", known())))
+        found.ok_or_else(|| {
+            TrainError::Config(format!(
+                "there is no bucket {name:?} in the data; there are: {}",
+                known()
+            ))
+        })
     }
 
     /// All buckets of a split.
     pub fn split(&self, split: Split) -> impl Iterator<Item = &Clips> {
-        self.buckets.iter().filter(move |clips| clips.bucket.split == split)
+        self.buckets
+            .iter()
+            .filter(move |clips| clips.bucket.split == split)
     }
 }
 
@@ -76,13 +93,19 @@ impl Clips {
         stop: &AtomicBool,
         report: &mut dyn FnMut(Event),
     ) -> Result<Self, TrainError> {
-        let shards = Shards::open(&folder.join(&bucket.name), bucket.bytes() as u64, bucket.recipe())?;
+        let shards = Shards::open(
+            &folder.join(&bucket.name),
+            bucket.bytes() as u64,
+            bucket.recipe(),
+        )?;
         let missing = shards.missing(bucket.count);
         for (done, &shard) in missing.iter().enumerate() {
             if stop.load(Ordering::Relaxed) {
                 return Err(TrainError::Stopped);
             }
-            let labels: Vec<Label> = Shards::range(shard).map(|index| label(bucket, index)).collect();
+            let labels: Vec<Label> = Shards::range(shard)
+                .map(|index| label(bucket, index))
+                .collect();
             let frames: Vec<Vec<u8>> = labels
                 .par_iter()
                 .enumerate()
@@ -90,11 +113,20 @@ impl Clips {
                 .collect::<Result<_, _>>()?;
             shards.write(shard, &frames.concat(), &labels)?;
             if (done + 1) % 8 == 0 || done + 1 == missing.len() {
-                report(Event::Note(format!("{}: {} of {} shards rendered", bucket.name, done + 1, missing.len())));
+                report(Event::Note(format!(
+                    "{}: {} of {} shards rendered",
+                    bucket.name,
+                    done + 1,
+                    missing.len()
+                )));
             }
         }
         let labels = shards.labels(bucket.count.next_multiple_of(SHARD))?;
-        Ok(Self { bucket: bucket.clone(), shards, labels })
+        Ok(Self {
+            bucket: bucket.clone(),
+            shards,
+            labels,
+        })
     }
 
     /// Number of clips.
@@ -115,7 +147,10 @@ impl Clips {
     /// Frames of a clip, RGB8, one after the other.
     pub fn frames(&self, clip: u64, frames: Range<usize>) -> Result<Vec<u8>, TrainError> {
         let size = self.bucket.frame_bytes();
-        self.shards.read(clip, (frames.start * size) as u64..(frames.end * size) as u64)
+        self.shards.read(
+            clip,
+            (frames.start * size) as u64..(frames.end * size) as u64,
+        )
     }
 }
 
@@ -136,6 +171,7 @@ fn film(bucket: &Bucket, index: u64, scene: &Scene) -> Result<Vec<u8>, TrainErro
         frames: bucket.of as u32,
         fps: bucket.fps,
     };
-    let start = generator(bucket.seed, Purpose::Crop, index).random_range(0..=bucket.of - bucket.frames) as u32;
+    let start = generator(bucket.seed, Purpose::Crop, index)
+        .random_range(0..=bucket.of - bucket.frames) as u32;
     Ok(kinora_stage::render_range(scene, format, start..start + bucket.frames as u32)?.frames)
 }

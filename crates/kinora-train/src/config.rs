@@ -71,14 +71,30 @@ impl Bucket {
 
     /// What makes the clips what they are: all but their number, which may grow.
     pub(crate) fn recipe(&self) -> serde_json::Value {
-        let Self { seed, split, width, height, frames, of, fps, .. } = self;
+        let Self {
+            seed,
+            split,
+            width,
+            height,
+            frames,
+            of,
+            fps,
+            ..
+        } = self;
         serde_json::json!({
             "seed": seed, "split": split, "width": width, "height": height, "frames": frames, "of": of, "fps": fps,
         })
     }
 
     fn check(&self) -> Result<(), TrainError> {
-        let Self { name, width, height, frames, of, .. } = self;
+        let Self {
+            name,
+            width,
+            height,
+            frames,
+            of,
+            ..
+        } = self;
         let bad = |rule: &str| Err(TrainError::Config(format!("bucket {name:?}: {rule}")));
         if name.is_empty() || name.contains(['/', '\\', '.']) {
             return bad("a name may not be empty nor hold a slash or a dot");
@@ -147,11 +163,39 @@ impl ModelConfig {
     /// # Errors
     /// [`TrainError::Config`] if a size is out of range.
     pub fn complete(&self, vocabulary: usize, latent: LatentStats) -> Result<Config, TrainError> {
-        let Self { name, licence, vae, text, dit, defaults } = self.clone();
-        let TextShape { max_tokens, width, depth, heads } = text;
-        let text = TextConfig { vocabulary, max_tokens, width, depth, heads };
-        let config = Config { name, licence, vae, text, dit, latent, defaults };
-        config.check().map_err(|error| TrainError::Config(error.to_string()))?;
+        let Self {
+            name,
+            licence,
+            vae,
+            text,
+            dit,
+            defaults,
+        } = self.clone();
+        let TextShape {
+            max_tokens,
+            width,
+            depth,
+            heads,
+        } = text;
+        let text = TextConfig {
+            vocabulary,
+            max_tokens,
+            width,
+            depth,
+            heads,
+        };
+        let config = Config {
+            name,
+            licence,
+            vae,
+            text,
+            dit,
+            latent,
+            defaults,
+        };
+        config
+            .check()
+            .map_err(|error| TrainError::Config(error.to_string()))?;
         Ok(config)
     }
 }
@@ -237,7 +281,7 @@ pub struct DitTraining {
     /// Prompts of the sample sheet.
     pub prompts: Vec<String>,
     /// Sampler steps of the sample sheet.
-    pub sheet_steps: usize,
+    pub sheet_steps: u32,
 }
 
 /// One kind of batch.
@@ -278,4 +322,38 @@ pub struct AttributesConfig {
     pub weight: f32,
     /// Steps it lasts.
     pub steps: u64,
+}
+
+/// Training of the recogniser that evaluation measures with: `configs/recogniser.toml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecogniserTraining {
+    /// Folder of the run.
+    pub run: PathBuf,
+    /// The data configuration.
+    pub data: PathBuf,
+    /// Seed of the weights and the order.
+    pub seed: u64,
+    /// How long and how fast.
+    pub training: LoopConfig,
+    /// What batches are made of.
+    pub batches: Vec<RecogniserBatch>,
+    /// The bucket of clips whose camera moves serve as examples.
+    pub moves_bucket: String,
+    /// How many of them.
+    pub moves_clips: u64,
+    /// Held-out clips that each observation measures.
+    pub observe_clips: u64,
+}
+
+/// One kind of batch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecogniserBatch {
+    /// The bucket.
+    pub bucket: String,
+    /// Samples in a batch.
+    pub batch: usize,
+    /// How often it is chosen, relative to the others.
+    pub weight: f64,
 }

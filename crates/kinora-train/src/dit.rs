@@ -9,18 +9,21 @@ use crate::{
     heads::Heads,
     latents::{self, Latents},
     order::{Order, Source},
-    pixels::{floats, spread},
+    pixels::floats,
     random::{Purpose, generator, stream},
     run::{Event, Loss, Task},
-    sample::{Drawing, Painter},
 };
 use burn::{
     module::Module,
     tensor::{Device, Tensor, TensorData},
 };
 use kinora_diffusion::{Timesteps, noised, velocity};
-use kinora_media::{SheetRow, contact_sheet, save_png};
-use kinora_models::kinora1::{Config, Kinora1, Tokenizer, Vae, latent_frames};
+use kinora_engine::{Job, Plan, generate};
+use kinora_media::{Fps, SheetRow, contact_sheet, save_png};
+use kinora_models::{
+    kinora1::{Config, Defaults, Kinora1, Tokenizer, Vae, latent_frames},
+    registry::Model,
+};
 use kinora_nn::{Init, noise};
 use kinora_stage::{Length, Scene, caption};
 use rand::Rng;
@@ -70,27 +73,53 @@ impl DitTask {
                     clips.bucket.frames
                 )));
             }
-            let cache =
-                Latents::fill(clips, &vae, &mark, model.vae.latent_channels, &config.latents, stop, report)?;
-            sources.push(Source { weight: batch.weight, batch: batch.batch, records: cache.len() });
+            let cache = Latents::fill(
+                clips,
+                &vae,
+                &mark,
+                model.vae.latent_channels,
+                &config.latents,
+                stop,
+                report,
+            )?;
+            sources.push(Source {
+                weight: batch.weight,
+                batch: batch.batch,
+                records: cache.len(),
+            });
             latents.push(cache);
         }
         if latents.is_empty() {
-            return Err(TrainError::Config("there must be at least one kind of batch".into()));
+            return Err(TrainError::Config(
+                "there must be at least one kind of batch".into(),
+            ));
         }
         let stats = latents::statistics(&latents, &config.latents.join("statistics.json"))?;
         let words = vocabulary();
-        let tokenizer = Tokenizer::new(words.clone()).map_err(|error| TrainError::Config(error.to_string()))?;
+        let tokenizer =
+            Tokenizer::new(words.clone()).map_err(|error| TrainError::Config(error.to_string()))?;
         let model = model.complete(words.len(), stats)?;
         let order = Order::new(config.seed, sources);
-        Ok(Self { config, model, words, tokenizer, vae, latents, order, device: Device::flex().autodiff() })
+        Ok(Self {
+            config,
+            model,
+            words,
+            tokenizer,
+            vae,
+            latents,
+            order,
+            device: Device::flex().autodiff(),
+        })
     }
 
     /// The model with fresh weights.
     pub fn fresh(&self) -> Pupil {
         let mut init = Init::new(self.config.seed, &self.device);
         let kinora1 = Kinora1::new(&self.model, &mut init);
-        Pupil { kinora1, heads: Heads::new(self.model.text.width, &mut init) }
+        Pupil {
+            kinora1,
+            heads: Heads::new(self.model.text.width, &mut init),
+        }
     }
 
     /// The caption of a clip on one pass over the data, or nothing for the samples without.
@@ -132,10 +161,20 @@ impl Task for DitTask {
         for &(record, pass) in &batch.records {
             let latent = cache.read(record, latent_frames(kind.frames))?;
             let channels = stats.mean.iter().zip(&stats.std).cycle();
-            clean.extend(latent.into_iter().zip(channels).map(|(value, (mean, std))| (value - mean) / std));
+            clean.extend(
+                latent
+                    .into_iter()
+                    .zip(channels)
+                    .map(|(value, (mean, std))| (value - mean) / std),
+            );
             let scene = &cache.label(record).scene;
             captions.push(self.caption(scene, (pass << 32 | record) << 8 | batch.source as u64));
-            classes.push(Attribute::ALL.iter().map(|attribute| attribute.of(scene)).collect());
+            classes.push(
+                Attribute::ALL
+                    .iter()
+                    .map(|attribute| attribute.of(scene))
+                    .collect(),
+            );
         }
         let samples = batch.records.len();
         let [_, height, width, channels] = cache.dims;
@@ -158,39 +197,72 @@ impl Task for DitTask {
         let mut parts = BTreeMap::from([("flow".to_string(), floats(flow.clone())[0])]);
         let mut loss = flow;
         if step < self.config.attributes.steps {
-            let shares: Vec<f32> = captions.iter().map(|ids| if ids.is_empty() { 0.0 } else { 1.0 }).collect();
-            let named = model.heads.loss(text.pooled, &classes, &shares, &Attribute::ALL);
+            let shares: Vec<f32> = captions
+                .iter()
+                .map(|ids| if ids.is_empty() { 0.0 } else { 1.0 })
+                .collect();
+            let named = model
+                .heads
+                .loss(text.pooled, &classes, &shares, &Attribute::ALL);
             parts.insert("attributes".to_string(), floats(named.clone())[0]);
             loss = loss + named * self.config.attributes.weight;
         }
-        Ok(Loss { value: parts["flow"], backward: loss, parts, samples })
+        Ok(Loss {
+            value: parts["flow"],
+            backward: loss,
+            parts,
+            samples,
+        })
     }
 
-    fn observe(&mut self, model: &Pupil, step: u64, folder: &RunFolder) -> Result<String, TrainError> {
-        let defaults = &self.model.defaults;
-        let painter = Painter {
-            model: &model.kinora1,
-            vae: &self.vae,
-            latent: &self.model.latent,
-            tokenizer: &self.tokenizer,
+    fn observe(
+        &mut self,
+        model: &Pupil,
+        step: u64,
+        folder: &RunFolder,
+    ) -> Result<String, TrainError> {
+        let model = Model {
+            config: self.model.clone(),
+            tokenizer: self.tokenizer.clone(),
+            vae: self.vae.clone(),
+            painter: model.kinora1.clone(),
         };
-        let (width, height) = (defaults.width, defaults.height);
-        let drawing = Drawing {
+        let Defaults {
             width,
             height,
-            frames: defaults.frames,
-            steps: self.config.sheet_steps,
-            guidance: f64::from(defaults.guidance),
-            shift: f64::from(defaults.shift),
-            sampler: export::sampler(defaults)?,
-            seed: 0,
-        };
-        let clips = painter.draw(&self.config.prompts, &drawing);
-        let row = |(prompt, frames): (&String, Vec<u8>)| SheetRow {
-            label: prompt.clone(),
-            frames: spread(&frames, width, height, 5),
-        };
-        let rows: Vec<SheetRow> = self.config.prompts.iter().zip(clips).map(row).collect();
+            frames,
+            ..
+        } = self.model.defaults;
+        let mut rows = Vec::new();
+        for (prompt, seed) in self.config.prompts.iter().zip(0..) {
+            let plan = Plan {
+                prompt: prompt.clone(),
+                negative: String::new(),
+                seed,
+                width: width as u32,
+                height: height as u32,
+                frames: frames as u32,
+                fps: Fps::new(self.model.defaults.fps, 1)?,
+                steps: self.config.sheet_steps,
+                guidance: f64::from(self.model.defaults.guidance),
+                sampler: export::sampler(&self.model.defaults)?,
+                shift: f64::from(self.model.defaults.shift),
+            };
+            let (device, cancel) = (&Device::flex(), &AtomicBool::new(false));
+            let job = Job {
+                plan: &plan,
+                model: &model,
+                device,
+                start: None,
+                save_latents: None,
+                cancel,
+            };
+            let clip = generate(&job, |_| ())?;
+            rows.push(SheetRow {
+                label: prompt.clone(),
+                frames: clip.spread(5),
+            });
+        }
         let path = folder.sheets().join(format!("samples-{step:06}.png"));
         save_png(&contact_sheet(&rows), &path)?;
         Ok(format!("samples in {}", path.display()))

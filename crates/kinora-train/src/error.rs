@@ -49,7 +49,9 @@ pub enum TrainError {
         reason: String,
     },
     /// The loss or the gradient is no longer a number.
-    #[error("training diverged at step {step}: the {what} is not finite; lower the learning rate and resume from the last checkpoint")]
+    #[error(
+        "training diverged at step {step}: the {what} is not finite; lower the learning rate and resume from the last checkpoint"
+    )]
     Diverged {
         /// The step.
         step: u64,
@@ -62,6 +64,9 @@ pub enum TrainError {
     /// A picture or a clip could not be written.
     #[error(transparent)]
     Media(#[from] kinora_media::MediaError),
+    /// A clip could not be painted.
+    #[error(transparent)]
+    Engine(#[from] kinora_engine::EngineError),
     /// Weights could not be read or written.
     #[error(transparent)]
     Weights(#[from] kinora_nn::weights::WeightsError),
@@ -71,12 +76,23 @@ impl TrainError {
     /// An I/O error with its path; for `map_err`.
     pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_path_buf();
-        move |source| Self::Io { doing, path, source }
+        move |source| Self::Io {
+            doing,
+            path,
+            source,
+        }
     }
 
     /// A file that holds something else; for `map_err`.
-    pub(crate) fn malformed<E: std::fmt::Display>(what: &'static str, path: &Path) -> impl FnOnce(E) -> Self {
+    pub(crate) fn malformed<E: std::fmt::Display>(
+        what: &'static str,
+        path: &Path,
+    ) -> impl FnOnce(E) -> Self {
         let path = path.to_path_buf();
-        move |reason| Self::Malformed { what, path, reason: reason.to_string() }
+        move |reason| Self::Malformed {
+            what,
+            path,
+            reason: reason.to_string(),
+        }
     }
 }

@@ -16,15 +16,25 @@ use std::{collections::BTreeMap, path::Path};
 /// What the header of a weight file says of its origin.
 fn metadata(name: &str, licence: &str, part: &str) -> BTreeMap<String, String> {
     let training = "trained from scratch on clips of Kinora's own film stage, no other data";
-    [("model", name), ("part", part), ("license", licence), ("training", training)]
-        .map(|(key, value)| (key.to_string(), value.to_string()))
-        .into()
+    [
+        ("model", name),
+        ("part", part),
+        ("license", licence),
+        ("training", training),
+    ]
+    .map(|(key, value)| (key.to_string(), value.to_string()))
+    .into()
 }
 
 /// Writes an autoencoder into `folder`.
 pub(crate) fn write_vae(vae: &Vae, model: &ModelConfig, folder: &Path) -> Result<(), TrainError> {
     std::fs::create_dir_all(folder).map_err(TrainError::io("make", folder))?;
-    Ok(weights::save(vae, &metadata(&model.name, &model.licence, "vae"), &folder.join(file::VAE), Dtype::F16)?)
+    Ok(weights::save(
+        vae,
+        &metadata(&model.name, &model.licence, "vae"),
+        &folder.join(file::VAE),
+        Dtype::F16,
+    )?)
 }
 
 /// Reads the autoencoder in a model folder.
@@ -59,10 +69,18 @@ pub(crate) fn write_model(
     write_json(&folder.join(file::CONFIG), config)?;
     write_json(&folder.join(file::VOCABULARY), &words)?;
     weights::save(vae, &about("vae"), &folder.join(file::VAE), Dtype::F16)?;
-    Ok(weights::save(model, &about("text and dit"), &folder.join(file::DIT), Dtype::F16)?)
+    Ok(weights::save(
+        model,
+        &about("text and dit"),
+        &folder.join(file::DIT),
+        Dtype::F16,
+    )?)
 }
 
 /// The sampler that the defaults name.
 pub(crate) fn sampler(defaults: &Defaults) -> Result<Sampler, TrainError> {
-    defaults.sampler.parse().map_err(|error: ParseSamplerError| TrainError::Config(error.to_string()))
+    defaults
+        .sampler
+        .parse()
+        .map_err(|error: ParseSamplerError| TrainError::Config(error.to_string()))
 }

@@ -16,8 +16,13 @@ pub struct Heads {
 impl Heads {
     /// Heads over features of `width`, all undecided.
     pub fn new(width: usize, init: &mut Init) -> Self {
-        let classes = Attribute::ALL.iter().map(|attribute| attribute.classes()).sum();
-        Self { linear: Linear::zeros(width, classes, init) }
+        let classes = Attribute::ALL
+            .iter()
+            .map(|attribute| attribute.classes())
+            .sum();
+        Self {
+            linear: Linear::zeros(width, classes, init),
+        }
     }
 
     /// Scores `[B, classes]` of each attribute from features `[B, D]`.
@@ -28,16 +33,30 @@ impl Heads {
             start += classes;
             scores.clone().narrow(1, start - classes, classes)
         };
-        Attribute::ALL.iter().map(|attribute| range(attribute.classes())).collect()
+        Attribute::ALL
+            .iter()
+            .map(|attribute| range(attribute.classes()))
+            .collect()
     }
 
     /// Cross-entropy, the mean over the attributes in `which` and over the rows, each row weighing `shares[row]`.
     /// `classes[row]` lists the row's class for each of [`Attribute::ALL`].
-    pub fn loss(&self, features: Tensor<2>, classes: &[Vec<usize>], shares: &[f32], which: &[Attribute]) -> Tensor<1> {
+    pub fn loss(
+        &self,
+        features: Tensor<2>,
+        classes: &[Vec<usize>],
+        shares: &[f32],
+        which: &[Attribute],
+    ) -> Tensor<1> {
         let device = features.device();
         let total = shares.iter().sum::<f32>().max(1.0) * which.len() as f32;
         let mut loss = Tensor::<1>::zeros([1], &device);
-        for ((scores, attribute), index) in self.forward(features).into_iter().zip(Attribute::ALL).zip(0..) {
+        for ((scores, attribute), index) in self
+            .forward(features)
+            .into_iter()
+            .zip(Attribute::ALL)
+            .zip(0..)
+        {
             if !which.contains(&attribute) {
                 continue;
             }

@@ -45,18 +45,31 @@ impl Journal {
     /// Opens the journal with the entries up to and including `step`; later ones, of steps that no checkpoint
     /// holds, are removed.
     pub fn open(path: &Path, step: u64) -> Result<Self, TrainError> {
-        let kept = if path.exists() { read_journal(path)? } else { Vec::new() };
-        let lines: Vec<String> =
-            kept.iter().filter(|entry| entry.step <= step).map(line).collect::<Result<_, _>>().map_err(TrainError::malformed("journal", path))?;
+        let kept = if path.exists() {
+            read_journal(path)?
+        } else {
+            Vec::new()
+        };
+        let lines: Vec<String> = kept
+            .iter()
+            .filter(|entry| entry.step <= step)
+            .map(line)
+            .collect::<Result<_, _>>()
+            .map_err(TrainError::malformed("journal", path))?;
         crate::shards::write_atomic(path, lines.concat().as_bytes())?;
-        let file = OpenOptions::new().append(true).open(path).map_err(TrainError::io("open", path))?;
+        let file = OpenOptions::new()
+            .append(true)
+            .open(path)
+            .map_err(TrainError::io("open", path))?;
         Ok(Self { file })
     }
 
     /// Adds one entry.
     pub fn add(&mut self, path: &Path, entry: &Entry) -> Result<(), TrainError> {
         let line = line(entry).map_err(TrainError::malformed("journal", path))?;
-        self.file.write_all(line.as_bytes()).map_err(TrainError::io("write", path))
+        self.file
+            .write_all(line.as_bytes())
+            .map_err(TrainError::io("write", path))
     }
 }
 

@@ -41,7 +41,10 @@ impl Latents {
         report: &mut dyn FnMut(Event),
     ) -> Result<Self, TrainError> {
         let bucket = &clips.bucket;
-        let (height, width) = (bucket.height / SPATIAL_COMPRESSION, bucket.width / SPATIAL_COMPRESSION);
+        let (height, width) = (
+            bucket.height / SPATIAL_COMPRESSION,
+            bucket.width / SPATIAL_COMPRESSION,
+        );
         let dims = [latent_frames(bucket.frames), height, width, channels];
         let recipe = serde_json::json!({"clips": bucket.recipe(), "vae": vae_mark});
         let bytes = dims.iter().product::<usize>() * size_of::<f16>();
@@ -61,15 +64,28 @@ impl Latents {
                 });
                 let videos = videos.collect::<Result<Vec<_>, TrainError>>()?;
                 let latent = floats(vae.encode(Tensor::cat(videos, 0)));
-                record.extend(latent.into_iter().flat_map(|value| f16::from_f32(value).to_le_bytes()));
+                record.extend(
+                    latent
+                        .into_iter()
+                        .flat_map(|value| f16::from_f32(value).to_le_bytes()),
+                );
             }
             let labels: Vec<&Label> = range.iter().map(|&clip| clips.label(clip)).collect();
             shards.write(shard, &record, &labels)?;
             if (done + 1) % 8 == 0 || done + 1 == missing.len() {
-                report(Event::Note(format!("{}: {} of {} shards encoded", bucket.name, done + 1, missing.len())));
+                report(Event::Note(format!(
+                    "{}: {} of {} shards encoded",
+                    bucket.name,
+                    done + 1,
+                    missing.len()
+                )));
             }
         }
-        Ok(Self { labels: shards.labels(clips.len())?, shards, dims })
+        Ok(Self {
+            labels: shards.labels(clips.len())?,
+            shards,
+            dims,
+        })
     }
 
     /// Number of clips.
@@ -85,8 +101,15 @@ impl Latents {
     /// The first `frames` latent frames of a clip, not normalised.
     pub fn read(&self, clip: u64, frames: usize) -> Result<Vec<f32>, TrainError> {
         let frame: usize = self.dims[1..].iter().product();
-        let bytes = self.shards.read(clip, 0..(frames * frame * size_of::<f16>()) as u64)?;
-        Ok(bytes.as_chunks::<2>().0.iter().map(|bytes| f16::from_le_bytes(*bytes).to_f32()).collect())
+        let bytes = self
+            .shards
+            .read(clip, 0..(frames * frame * size_of::<f16>()) as u64)?;
+        Ok(bytes
+            .as_chunks::<2>()
+            .0
+            .iter()
+            .map(|bytes| f16::from_le_bytes(*bytes).to_f32())
+            .collect())
     }
 }
 
@@ -109,7 +132,10 @@ pub(crate) fn statistics(caches: &[Latents], path: &Path) -> Result<LatentStats,
         }
     }
     let mean: Vec<f64> = sum.iter().map(|sum| sum / count).collect();
-    let deviation = mean.iter().zip(&square).map(|(mean, square)| (square / count - mean * mean).max(1e-8).sqrt());
+    let deviation = mean
+        .iter()
+        .zip(&square)
+        .map(|(mean, square)| (square / count - mean * mean).max(1e-8).sqrt());
     let stats = LatentStats {
         std: deviation.map(|deviation| deviation as f32).collect(),
         mean: mean.iter().map(|&mean| mean as f32).collect(),

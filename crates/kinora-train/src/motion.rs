@@ -29,21 +29,40 @@ struct Luma {
 
 impl Luma {
     fn of(frame: &[u8], width: usize, height: usize) -> Self {
-        let weigh = |p: &[u8]| (0.299 * f32::from(p[0]) + 0.587 * f32::from(p[1]) + 0.114 * f32::from(p[2])) / 255.0;
-        Self { width, height, values: frame.chunks_exact(3).map(weigh).collect() }
+        let weigh = |p: &[u8]| {
+            (0.299 * f32::from(p[0]) + 0.587 * f32::from(p[1]) + 0.114 * f32::from(p[2])) / 255.0
+        };
+        Self {
+            width,
+            height,
+            values: frame.chunks_exact(3).map(weigh).collect(),
+        }
     }
 
     fn halved(&self) -> Self {
         let (width, height) = (self.width / 2, self.height / 2);
         let at = |x: usize, y: usize| self.values[y * self.width + x];
-        let mean = |x, y| (at(2 * x, 2 * y) + at(2 * x + 1, 2 * y) + at(2 * x, 2 * y + 1) + at(2 * x + 1, 2 * y + 1)) / 4.0;
-        let values = (0..width * height).map(|i| mean(i % width, i / width)).collect();
-        Self { width, height, values }
+        let mean = |x, y| {
+            (at(2 * x, 2 * y)
+                + at(2 * x + 1, 2 * y)
+                + at(2 * x, 2 * y + 1)
+                + at(2 * x + 1, 2 * y + 1))
+                / 4.0
+        };
+        let values = (0..width * height)
+            .map(|i| mean(i % width, i / width))
+            .collect();
+        Self {
+            width,
+            height,
+            values,
+        }
     }
 
     /// Bilinear value and gradient; nothing outside or at the border.
     fn at(&self, x: f64, y: f64) -> Option<[f32; 3]> {
-        let inside = x >= 1.0 && y >= 1.0 && x < self.width as f64 - 2.0 && y < self.height as f64 - 2.0;
+        let inside =
+            x >= 1.0 && y >= 1.0 && x < self.width as f64 - 2.0 && y < self.height as f64 - 2.0;
         if !inside {
             return None;
         }
@@ -53,13 +72,20 @@ impl Luma {
         let (a, b) = (value(left, top), value(left + 1, top));
         let (c, d) = (value(left, top + 1), value(left + 1, top + 1));
         let (upper, lower) = (a + (b - a) * fx, c + (d - c) * fx);
-        Some([upper + (lower - upper) * fy, (b - a) * (1.0 - fy) + (d - c) * fy, lower - upper])
+        Some([
+            upper + (lower - upper) * fy,
+            (b - a) * (1.0 - fy) + (d - c) * fy,
+            lower - upper,
+        ])
     }
 }
 
 /// What the model's two rows are at a point, in coordinates that span -1 to 1 over the longer side.
 fn rows(x: f64, y: f64) -> [[f64; PARAMETERS]; 2] {
-    [[1.0, x, y, 0.0, 0.0, 0.0, x * x, x * y], [0.0, 0.0, 0.0, 1.0, x, y, x * y, y * y]]
+    [
+        [1.0, x, y, 0.0, 0.0, 0.0, x * x, x * y],
+        [0.0, 0.0, 0.0, 1.0, x, y, x * y, y * y],
+    ]
 }
 
 /// Fits the motion from `a` to `b`, coarse to fine. Returns the parameters, in half widths, and the mean difference
@@ -76,8 +102,12 @@ fn fit(a: &[Luma], b: &[Luma]) -> ([f64; PARAMETERS], f64) {
             for y in 0..a.height {
                 for x in 0..a.width {
                     let [u, v] = rows((x as f64 - cx) / half, (y as f64 - cy) / half);
-                    let along = |row: &[f64; PARAMETERS]| row.iter().zip(&motion).map(|(r, m)| r * m).sum::<f64>();
-                    let Some([value, gx, gy]) = b.at(x as f64 + along(&u) * half, y as f64 + along(&v) * half) else {
+                    let along = |row: &[f64; PARAMETERS]| {
+                        row.iter().zip(&motion).map(|(r, m)| r * m).sum::<f64>()
+                    };
+                    let Some([value, gx, gy]) =
+                        b.at(x as f64 + along(&u) * half, y as f64 + along(&v) * half)
+                    else {
                         continue;
                     };
                     let difference = f64::from(a.values[y * a.width + x] - value);
@@ -97,7 +127,10 @@ fn fit(a: &[Luma], b: &[Luma]) -> ([f64; PARAMETERS], f64) {
             }
             left = sum / f64::max(count, 1.0);
             let step = solve(normal, count);
-            motion.iter_mut().zip(step).for_each(|(motion, step)| *motion += step);
+            motion
+                .iter_mut()
+                .zip(step)
+                .for_each(|(motion, step)| *motion += step);
         }
     }
     (motion.map(|value| value.clamp(-2.0, 2.0)), left)
@@ -136,13 +169,28 @@ pub(crate) fn motion(frames: &[u8], width: usize, height: usize) -> Motion {
         }
         levels
     };
-    let pyramids: Vec<Vec<Luma>> = frames.chunks_exact(width * height * 3).step_by(STRIDE).map(pyramid).collect();
-    let fits: Vec<_> = pyramids.windows(2).map(|pair| fit(&pair[0], &pair[1])).collect();
+    let pyramids: Vec<Vec<Luma>> = frames
+        .chunks_exact(width * height * 3)
+        .step_by(STRIDE)
+        .map(pyramid)
+        .collect();
+    let fits: Vec<_> = pyramids
+        .windows(2)
+        .map(|pair| fit(&pair[0], &pair[1]))
+        .collect();
     let mut features = [0.0; FEATURES];
     let count = fits.len().max(1) as f64;
     for parameter in 0..PARAMETERS {
-        let mean = fits.iter().map(|(motion, _)| motion[parameter]).sum::<f64>() / count;
-        let square = fits.iter().map(|(motion, _)| (motion[parameter] - mean).powi(2)).sum::<f64>() / count;
+        let mean = fits
+            .iter()
+            .map(|(motion, _)| motion[parameter])
+            .sum::<f64>()
+            / count;
+        let square = fits
+            .iter()
+            .map(|(motion, _)| (motion[parameter] - mean).powi(2))
+            .sum::<f64>()
+            / count;
         features[parameter] = mean as f32;
         features[PARAMETERS + parameter] = square.sqrt() as f32;
     }
@@ -171,23 +219,41 @@ impl KnownMoves {
             (quantile(0.9) - quantile(0.1)).max(1e-6)
         });
         let scale: Vec<f32> = scale.collect();
-        let examples = examples.iter().map(|(known, motion)| (*known, scaled(motion, &scale))).collect();
+        let examples = examples
+            .iter()
+            .map(|(known, motion)| (*known, scaled(motion, &scale)))
+            .collect();
         Self { scale, examples }
     }
 
     /// The move that the nearest examples vote for, nearer ones with more weight, rare moves as much as common ones.
     pub fn classify(&self, motion: &Motion) -> CameraMove {
         let query = scaled(motion, &self.scale);
-        let distance = |known: &[f32]| known.iter().zip(&query).map(|(a, b)| (a - b).powi(2)).sum::<f32>();
-        let mut near: Vec<(f32, CameraMove)> =
-            self.examples.iter().map(|(known, motion)| (distance(motion), *known)).collect();
+        let distance = |known: &[f32]| {
+            known
+                .iter()
+                .zip(&query)
+                .map(|(a, b)| (a - b).powi(2))
+                .sum::<f32>()
+        };
+        let mut near: Vec<(f32, CameraMove)> = self
+            .examples
+            .iter()
+            .map(|(known, motion)| (distance(motion), *known))
+            .collect();
         near.sort_by(|a, b| a.0.total_cmp(&b.0));
         let mut votes = vec![0.0; CameraMove::ALL.len()];
         for (distance, known) in near.into_iter().take(NEIGHBOURS) {
-            let common = self.examples.iter().filter(|(other, _)| *other == known).count() as f32;
+            let common = self
+                .examples
+                .iter()
+                .filter(|(other, _)| *other == known)
+                .count() as f32;
             votes[known as usize] += 1.0 / ((distance.sqrt() + 0.05) * common.sqrt());
         }
-        let best = (0..votes.len()).max_by(|&a, &b| votes[a].total_cmp(&votes[b])).unwrap_or(0);
+        let best = (0..votes.len())
+            .max_by(|&a, &b| votes[a].total_cmp(&votes[b]))
+            .unwrap_or(0);
         CameraMove::ALL[best]
     }
 }
@@ -195,7 +261,11 @@ impl KnownMoves {
 /// Features in units of their spread; the roots keep large ones from drowning the rest.
 fn scaled(motion: &Motion, scale: &[f32]) -> Vec<f32> {
     let squash = |value: f32| value.signum() * (1.0 + 4.0 * value.abs()).ln();
-    motion.iter().zip(scale).map(|(value, scale)| squash(value / scale)).collect()
+    motion
+        .iter()
+        .zip(scale)
+        .map(|(value, scale)| squash(value / scale))
+        .collect()
 }
 
 #[cfg(test)]
@@ -211,7 +281,9 @@ mod tests {
             for i in 0..width * height {
                 let x = ((i % width) as f64 - 95.5) / zoom.powf(t) - shift * t;
                 let y = ((i / width) as f64 - 63.5) / zoom.powf(t);
-                let value = 128.0 + 50.0 * (x * 0.11).sin() * (y * 0.13).cos() + 40.0 * (x * 0.05 + y * 0.07).sin();
+                let value = 128.0
+                    + 50.0 * (x * 0.11).sin() * (y * 0.13).cos()
+                    + 40.0 * (x * 0.05 + y * 0.07).sin();
                 frames.extend([value as u8; 3]);
             }
         }
@@ -225,14 +297,22 @@ mod tests {
         assert!((shifted[0] - 3.0 / 96.0).abs() < 0.002, "{shifted:?}");
         assert!(shifted[1].abs() < 0.004 && shifted[3].abs() < 0.002);
         let zoomed = motion(&clip(0.0, 1.01), 192, 128);
-        assert!((zoomed[1] - 0.0303).abs() < 0.003 && (zoomed[5] - 0.0303).abs() < 0.003, "{zoomed:?}");
+        assert!(
+            (zoomed[1] - 0.0303).abs() < 0.003 && (zoomed[5] - 0.0303).abs() < 0.003,
+            "{zoomed:?}"
+        );
         assert!(zoomed[0].abs() < 0.002);
     }
 
     #[test]
     fn votes_for_what_is_alike() {
-        let example = |first: f32| -> Motion { std::array::from_fn(|i| if i == 0 { first } else { 0.0 }) };
-        let moves = [(CameraMove::PanLeft, -1.0), (CameraMove::Static, 0.0), (CameraMove::PanRight, 1.0)];
+        let example =
+            |first: f32| -> Motion { std::array::from_fn(|i| if i == 0 { first } else { 0.0 }) };
+        let moves = [
+            (CameraMove::PanLeft, -1.0),
+            (CameraMove::Static, 0.0),
+            (CameraMove::PanRight, 1.0),
+        ];
         let examples: Vec<_> = (0..30)
             .map(|i| (moves[i % 3].0, example(moves[i % 3].1 + i as f32 * 0.005)))
             .collect();

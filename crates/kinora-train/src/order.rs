@@ -37,7 +37,13 @@ pub(crate) struct Order {
 impl Order {
     pub fn new(seed: u64, sources: Vec<Source>) -> Self {
         let cursors = sources.iter().map(|_| (0, Vec::new())).collect();
-        Self { seed, sources, choice: generator(seed, Purpose::Order, 0), cursors, step: 0 }
+        Self {
+            seed,
+            sources,
+            choice: generator(seed, Purpose::Order, 0),
+            cursors,
+            step: 0,
+        }
     }
 
     /// The batch of `step`. Steps must not go back.
@@ -70,7 +76,11 @@ impl Order {
         let (pass, place) = (*taken / records, *taken % records);
         if place == 0 {
             *shuffle = (0..records).collect();
-            shuffle.shuffle(&mut generator(self.seed, Purpose::Order, 1 + (pass << 8 | source as u64)));
+            shuffle.shuffle(&mut generator(
+                self.seed,
+                Purpose::Order,
+                1 + (pass << 8 | source as u64),
+            ));
         }
         *taken += 1;
         (shuffle[place as usize], pass)
@@ -84,8 +94,16 @@ mod tests {
     #[test]
     fn a_jump_ahead_equals_walking_and_each_pass_covers_every_record() {
         let sources = vec![
-            Source { weight: 1.0, batch: 3, records: 7 },
-            Source { weight: 2.0, batch: 2, records: 5 },
+            Source {
+                weight: 1.0,
+                batch: 3,
+                records: 7,
+            },
+            Source {
+                weight: 2.0,
+                batch: 2,
+                records: 5,
+            },
         ];
         let mut walked = Order::new(9, sources.clone());
         let batches: Vec<_> = (0..60).map(|step| walked.at(step)).collect();

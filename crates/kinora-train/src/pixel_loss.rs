@@ -19,7 +19,12 @@ pub(crate) struct PixelLoss {
 
 /// Compares videos `[B, T, H, W, C]` of `dims`. Besides pixels it compares the steps between neighbours across, down
 /// and in time, where a blurred edge or a jump shows more than in the pixels.
-pub(crate) fn pixel_loss(recon: &[f32], target: &[f32], dims: [usize; 5], config: &VaeLossConfig) -> PixelLoss {
+pub(crate) fn pixel_loss(
+    recon: &[f32],
+    target: &[f32],
+    dims: [usize; 5],
+    config: &VaeLossConfig,
+) -> PixelLoss {
     let [_, frames, height, width, channels] = dims;
     let row = width * channels;
     let plane = height * row;
@@ -33,7 +38,8 @@ pub(crate) fn pixel_loss(recon: &[f32], target: &[f32], dims: [usize; 5], config
             let start = index * plane;
             let this = &difference[start..start + plane];
             let before = (index % frames > 0).then(|| &difference[start - plane..start]);
-            let after = (index % frames + 1 < frames).then(|| &difference[start + plane..start + 2 * plane]);
+            let after = (index % frames + 1 < frames)
+                .then(|| &difference[start + plane..start + 2 * plane]);
             let (mut absolute, mut square, mut edges) = (0.0f64, 0.0f64, 0.0f64);
             for y in 0..height {
                 let (mut row_absolute, mut row_square, mut row_edges) = (0.0f32, 0.0f32, 0.0f32);
@@ -65,8 +71,10 @@ pub(crate) fn pixel_loss(recon: &[f32], target: &[f32], dims: [usize; 5], config
                     if let Some(before) = before {
                         pull += sign(d - before[i]);
                     }
-                    gradient[i] =
-                        share * (config.absolute * sign(d) + 2.0 * config.square * d + config.gradient * pull);
+                    gradient[i] = share
+                        * (config.absolute * sign(d)
+                            + 2.0 * config.square * d
+                            + config.gradient * pull);
                 }
                 absolute += f64::from(row_absolute);
                 square += f64::from(row_square);
@@ -75,10 +83,17 @@ pub(crate) fn pixel_loss(recon: &[f32], target: &[f32], dims: [usize; 5], config
             [absolute, square, edges]
         })
         .collect();
-    let mean = |part: usize| (sums.iter().map(|sum| sum[part]).sum::<f64>() * f64::from(share)) as f32;
+    let mean =
+        |part: usize| (sums.iter().map(|sum| sum[part]).sum::<f64>() * f64::from(share)) as f32;
     let (absolute, square, edges) = (mean(0), mean(1), mean(2));
     let value = config.absolute * absolute + config.square * square + config.gradient * edges;
-    PixelLoss { value, absolute, square, edges, gradient }
+    PixelLoss {
+        value,
+        absolute,
+        square,
+        edges,
+        gradient,
+    }
 }
 
 /// The sign, 0 at 0.
@@ -97,7 +112,13 @@ mod tests {
         let dims = [2, 3, 4, 5, 3];
         let count = dims.iter().product();
         let (recon, target) = (normal(3, 0, count), normal(3, 1, count));
-        let config = VaeLossConfig { absolute: 1.0, square: 0.7, gradient: 0.3, latent_square: 0.0, latent_noise: 0.0 };
+        let config = VaeLossConfig {
+            absolute: 1.0,
+            square: 0.7,
+            gradient: 0.3,
+            latent_square: 0.0,
+            latent_noise: 0.0,
+        };
         let at = |values: &[f32]| pixel_loss(values, &target, dims, &config).value;
         let gradient = pixel_loss(&recon, &target, dims, &config).gradient;
         for i in (0..count).step_by(17) {
@@ -106,7 +127,11 @@ mod tests {
             up[i] += h;
             down[i] -= h;
             let numeric = (at(&up) - at(&down)) / (2.0 * h);
-            assert!((numeric - gradient[i]).abs() < 3e-4, "{i}: {numeric} and {}", gradient[i]);
+            assert!(
+                (numeric - gradient[i]).abs() < 3e-4,
+                "{i}: {numeric} and {}",
+                gradient[i]
+            );
         }
         assert_eq!(at(&target), 0.0);
     }

@@ -38,7 +38,12 @@ pub trait Task {
     fn loss(&mut self, model: &Self::Model, step: u64) -> Result<Loss, TrainError>;
 
     /// Looks at the averaged model after `step` steps: draws sheets, measures held-out clips. Says in a line what it saw.
-    fn observe(&mut self, model: &Self::Model, step: u64, folder: &RunFolder) -> Result<String, TrainError>;
+    fn observe(
+        &mut self,
+        model: &Self::Model,
+        step: u64,
+        folder: &RunFolder,
+    ) -> Result<String, TrainError>;
 
     /// Writes the averaged model into a folder, as it ships.
     fn export(&self, model: &Self::Model, folder: &Path) -> Result<(), TrainError>;
@@ -78,8 +83,19 @@ pub struct OptimiserConfig {
 
 impl OptimiserConfig {
     fn adam(&self) -> AdamWConfig {
-        let Self { beta_1, beta_2, epsilon, weight_decay, .. } = *self;
-        AdamWConfig { beta1: beta_1, beta2: beta_2, eps: epsilon, weight_decay }
+        let Self {
+            beta_1,
+            beta_2,
+            epsilon,
+            weight_decay,
+            ..
+        } = *self;
+        AdamWConfig {
+            beta1: beta_1,
+            beta2: beta_2,
+            eps: epsilon,
+            weight_decay,
+        }
     }
 
     /// Decay of the average after `step` steps, so that it forgets the first weights soon.
@@ -149,7 +165,12 @@ pub fn run<T: Task>(
     folder: &RunFolder,
     control: Control,
 ) -> Result<Outcome, TrainError> {
-    let Control { resume, minutes, stop, report } = control;
+    let Control {
+        resume,
+        minutes,
+        stop,
+        report,
+    } = control;
     folder.begin(description, resume)?;
     let mut training = Training {
         adam: AdamW::new(config.optimiser.adam()),
@@ -160,11 +181,18 @@ pub fn run<T: Task>(
     if resume {
         training = folder.restore(training)?;
     }
-    report(Event::Note(format!("{} weights, from step {}", training.model.num_params(), training.state.step)));
+    report(Event::Note(format!(
+        "{} weights, from step {}",
+        training.model.num_params(),
+        training.state.step
+    )));
     let path = folder.journal();
     let mut journal = Journal::open(&path, training.state.step)?;
     let mut pace = Pace::default();
-    let (mut checkpoint, mut observe) = (Timer::new(config.checkpoint_minutes), Timer::new(config.observe_minutes));
+    let (mut checkpoint, mut observe) = (
+        Timer::new(config.checkpoint_minutes),
+        Timer::new(config.observe_minutes),
+    );
     let mut end = minutes.map(Timer::new);
     let total = config.schedule.total;
     while training.state.step < total {
@@ -200,11 +228,24 @@ fn step<T: Task>(
     training: Training<T::Model>,
     config: &LoopConfig,
 ) -> Result<(Training<T::Model>, Entry), TrainError> {
-    let Training { model, mut adam, mut average, state } = training;
+    let Training {
+        model,
+        mut adam,
+        mut average,
+        state,
+    } = training;
     let start = Instant::now();
     let rate = config.schedule.at(state.step);
-    let Loss { backward, value, parts, samples } = task.loss(&model, state.step)?;
-    let diverged = |what| TrainError::Diverged { step: state.step, what };
+    let Loss {
+        backward,
+        value,
+        parts,
+        samples,
+    } = task.loss(&model, state.step)?;
+    let diverged = |what| TrainError::Diverged {
+        step: state.step,
+        what,
+    };
     if !value.is_finite() {
         return Err(diverged("loss"));
     }
@@ -217,26 +258,56 @@ fn step<T: Task>(
     let model = adam.step(model, &grads, rate as f32, scale);
     average.update(&model, config.optimiser.average_after(state.step));
     let seconds = start.elapsed().as_secs_f64();
-    let state = State { step: state.step + 1, seconds: state.seconds + seconds };
-    let entry = Entry { step: state.step, loss: value, parts, rate, norm, samples, seconds };
-    Ok((Training { model, adam, average, state }, entry))
+    let state = State {
+        step: state.step + 1,
+        seconds: state.seconds + seconds,
+    };
+    let entry = Entry {
+        step: state.step,
+        loss: value,
+        parts,
+        rate,
+        norm,
+        samples,
+        seconds,
+    };
+    Ok((
+        Training {
+            model,
+            adam,
+            average,
+            state,
+        },
+        entry,
+    ))
 }
 
 /// Draws the loss of the journal, averaged over a hundredth of the run at a time.
 pub fn draw_curve(folder: &RunFolder) -> Result<(), TrainError> {
     let entries = read_journal(&folder.journal())?;
     let window = entries.len().div_ceil(100).max(1);
-    let mean = |part: &[Entry]| part.iter().map(|entry| f64::from(entry.loss)).sum::<f64>() / part.len() as f64;
-    let points = entries.chunks(window).map(|part| (part[part.len() - 1].step as f64, mean(part))).collect();
+    let mean = |part: &[Entry]| {
+        part.iter().map(|entry| f64::from(entry.loss)).sum::<f64>() / part.len() as f64
+    };
+    let points = entries
+        .chunks(window)
+        .map(|part| (part[part.len() - 1].step as f64, mean(part)))
+        .collect();
     let hours = entries.iter().map(|entry| entry.seconds).sum::<f64>() / 3600.0;
     let chart = Chart {
         title: format!("{} steps, {hours:.2} h", entries.len()),
         x_label: "step".to_string(),
         y_label: "loss".to_string(),
         log_y: true,
-        series: vec![Series { name: format!("mean of {window} steps"), points }],
+        series: vec![Series {
+            name: format!("mean of {window} steps"),
+            points,
+        }],
     };
-    Ok(save_png(&chart.draw(960, 540), &folder.sheets().join("loss.png"))?)
+    Ok(save_png(
+        &chart.draw(960, 540),
+        &folder.sheets().join("loss.png"),
+    )?)
 }
 
 /// Says when an interval is over.
@@ -247,7 +318,10 @@ struct Timer {
 
 impl Timer {
     fn new(minutes: f64) -> Self {
-        Self { interval: Duration::from_secs_f64(minutes * 60.0), since: Instant::now() }
+        Self {
+            interval: Duration::from_secs_f64(minutes * 60.0),
+            since: Instant::now(),
+        }
     }
 
     /// True once after each interval.

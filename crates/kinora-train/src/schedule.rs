@@ -33,7 +33,12 @@ mod tests {
 
     #[test]
     fn rises_stays_and_falls_but_never_to_zero_within_the_run() {
-        let schedule = Schedule { learning_rate: 2.0, warmup: 4, total: 20, decay: 8 };
+        let schedule = Schedule {
+            learning_rate: 2.0,
+            warmup: 4,
+            total: 20,
+            decay: 8,
+        };
         assert_eq!(schedule.at(0), 0.5);
         assert!((4..12).all(|step| schedule.at(step) == 2.0));
         assert!((12..19).all(|step| schedule.at(step) > schedule.at(step + 1)));

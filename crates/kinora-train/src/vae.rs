@@ -34,24 +34,46 @@ impl VaeTask {
     ///
     /// # Errors
     /// When no clip is large and long enough for a crop, or there are no held-out clips to observe.
-    pub fn new(config: VaeTraining, model: ModelConfig, clips: ClipCache) -> Result<Self, TrainError> {
+    pub fn new(
+        config: VaeTraining,
+        model: ModelConfig,
+        clips: ClipCache,
+    ) -> Result<Self, TrainError> {
         if config.crops.is_empty() || clips.split(Split::HeldOut).next().is_none() {
-            return Err(TrainError::Config("the autoencoder needs at least one crop and one held-out bucket".into()));
+            return Err(TrainError::Config(
+                "the autoencoder needs at least one crop and one held-out bucket".into(),
+            ));
         }
         for crop in &config.crops {
-            if crop.width % 16 != 0 || crop.height % 16 != 0 || crop.frames % 4 != 1 || crop.batch == 0 {
-                return Err(TrainError::Config(format!("{crop:?}: sizes are multiples of 16, frames are 1 + 4k")));
+            if crop.width % 16 != 0
+                || crop.height % 16 != 0
+                || crop.frames % 4 != 1
+                || crop.batch == 0
+            {
+                return Err(TrainError::Config(format!(
+                    "{crop:?}: sizes are multiples of 16, frames are 1 + 4k"
+                )));
             }
             if eligible(&clips, *crop).next().is_none() {
-                return Err(TrainError::Config(format!("{crop:?} fits in no training clip")));
+                return Err(TrainError::Config(format!(
+                    "{crop:?} fits in no training clip"
+                )));
             }
         }
-        Ok(Self { config, model, clips, device: Device::flex().autodiff() })
+        Ok(Self {
+            config,
+            model,
+            clips,
+            device: Device::flex().autodiff(),
+        })
     }
 
     /// The model with fresh weights.
     pub fn fresh(&self) -> Vae {
-        Vae::new(&self.model.vae, &mut Init::new(self.config.seed, &self.device))
+        Vae::new(
+            &self.model.vae,
+            &mut Init::new(self.config.seed, &self.device),
+        )
     }
 
     /// A batch of crops `[B, T, H, W, 3]` as plain numbers; a pure function of the step.
@@ -70,26 +92,47 @@ impl VaeTask {
             .into_par_iter()
             .map(|sample| self.crop(&crop, &sources, step << 8 | sample))
             .collect::<Result<Vec<_>, _>>()?;
-        Ok((samples.concat(), [crop.batch, crop.frames, crop.height, crop.width, 3]))
+        Ok((
+            samples.concat(),
+            [crop.batch, crop.frames, crop.height, crop.width, 3],
+        ))
     }
 
-    fn crop(&self, crop: &CropConfig, sources: &[&Clips], index: u64) -> Result<Vec<f32>, TrainError> {
+    fn crop(
+        &self,
+        crop: &CropConfig,
+        sources: &[&Clips],
+        index: u64,
+    ) -> Result<Vec<f32>, TrainError> {
         let mut rng = generator(self.config.seed, Purpose::Crop, index);
         let mut clip = rng.random_range(0..sources.iter().map(|clips| clips.len()).sum());
         let mut source = sources.iter();
-        let mut clips = source.next().expect("an eligible bucket was found at the start");
+        let mut clips = source
+            .next()
+            .expect("an eligible bucket was found at the start");
         while clip >= clips.len() {
             clip -= clips.len();
-            clips = source.next().expect("the clip is below the sum of the lengths");
+            clips = source
+                .next()
+                .expect("the clip is below the sum of the lengths");
         }
         let bucket = &clips.bucket;
         let first = rng.random_range(0..=bucket.frames - crop.frames);
-        let (x, y) = (rng.random_range(0..=bucket.width - crop.width), rng.random_range(0..=bucket.height - crop.height));
+        let (x, y) = (
+            rng.random_range(0..=bucket.width - crop.width),
+            rng.random_range(0..=bucket.height - crop.height),
+        );
         let bytes = clips.frames(clip, first..first + crop.frames)?;
         let mut values = Vec::with_capacity(crop.frames * crop.height * crop.width * 3);
         for frame in bytes.chunks_exact(bucket.frame_bytes()) {
-            for row in frame.chunks_exact(bucket.width * 3).skip(y).take(crop.height) {
-                values.extend(pixels::to_model(row[x * 3..(x + crop.width) * 3].iter().copied()));
+            for row in frame
+                .chunks_exact(bucket.width * 3)
+                .skip(y)
+                .take(crop.height)
+            {
+                values.extend(pixels::to_model(
+                    row[x * 3..(x + crop.width) * 3].iter().copied(),
+                ));
             }
         }
         Ok(values)
@@ -113,8 +156,13 @@ impl Task for VaeTask {
         let video = Tensor::<5>::from_data(TensorData::new(target.clone(), dims), &self.device);
         let latent = model.encode(video); // (B, 1+k, H/16, W/16, C)
         let shape = latent.shape();
-        let noise = noise::normal(self.config.seed, stream(Purpose::Noise, step), shape.num_elements());
-        let noise = Tensor::<5>::from_data(TensorData::new(noise, shape), &self.device) * loss.latent_noise;
+        let noise = noise::normal(
+            self.config.seed,
+            stream(Purpose::Noise, step),
+            shape.num_elements(),
+        );
+        let noise =
+            Tensor::<5>::from_data(TensorData::new(noise, shape), &self.device) * loss.latent_noise;
         let recon = model.decode(latent.clone() + noise); // (B, T, H, W, 3)
         let pixel = pixel_loss(&floats(recon.clone()), &target, dims, loss);
         let latent_square = latent.square().mean();
@@ -137,11 +185,24 @@ impl Task for VaeTask {
         })
     }
 
-    fn observe(&mut self, model: &Vae, step: u64, folder: &RunFolder) -> Result<String, TrainError> {
+    fn observe(
+        &mut self,
+        model: &Vae,
+        step: u64,
+        folder: &RunFolder,
+    ) -> Result<String, TrainError> {
         let (scores, sheet) = reconstruct(model, &self.clips, self.config.observe_clips, 4)?;
-        save_png(&contact_sheet(&sheet), &folder.sheets().join(format!("reconstruction-{step:06}.png")))?;
+        save_png(
+            &contact_sheet(&sheet),
+            &folder
+                .sheets()
+                .join(format!("reconstruction-{step:06}.png")),
+        )?;
         let all = Summary::of(&scores.iter().collect::<Vec<_>>());
-        Ok(format!("held-out PSNR {:.2} dB, of details {:.2} dB, SSIM {:.4}", all.psnr, all.detail_psnr, all.ssim))
+        Ok(format!(
+            "held-out PSNR {:.2} dB, of details {:.2} dB, SSIM {:.4}",
+            all.psnr, all.detail_psnr, all.ssim
+        ))
     }
 
     fn export(&self, model: &Vae, folder: &Path) -> Result<(), TrainError> {
@@ -168,25 +229,48 @@ fn reconstruct(
     let device = Device::flex();
     let mut scores = Vec::new();
     let mut sheet = Vec::new();
-    let held_out = clips.split(Split::HeldOut).flat_map(|clips| (0..clips.len()).map(move |clip| (clips, clip)));
+    let held_out = clips
+        .split(Split::HeldOut)
+        .flat_map(|clips| (0..clips.len()).map(move |clip| (clips, clip)));
     for (clips, clip) in held_out.take(count as usize) {
         let (width, height) = (clips.bucket.width, clips.bucket.height);
         let frames = clips.frames(clip, 0..clips.bucket.frames)?;
         let video = pixels::video(&frames, width, height, &device);
         let copy = pixels::to_bytes(&floats(model.decode(model.encode(video))));
-        let pairs = frames.chunks_exact(clips.bucket.frame_bytes()).zip(copy.chunks_exact(clips.bucket.frame_bytes()));
+        let pairs = frames
+            .chunks_exact(clips.bucket.frame_bytes())
+            .zip(copy.chunks_exact(clips.bucket.frame_bytes()));
         let frame_scores: Vec<[f64; 3]> = pairs
-            .map(|(a, b)| [psnr(a, b), detail_psnr(a, b, width, height), ssim(a, b, width, height)])
+            .map(|(a, b)| {
+                [
+                    psnr(a, b),
+                    detail_psnr(a, b, width, height),
+                    ssim(a, b, width, height),
+                ]
+            })
             .collect();
-        let mean = |part: usize| frame_scores.iter().map(|score| score[part]).sum::<f64>() / frame_scores.len() as f64;
+        let mean = |part: usize| {
+            frame_scores.iter().map(|score| score[part]).sum::<f64>() / frame_scores.len() as f64
+        };
         let (psnr, detail_psnr, ssim) = (mean(0), mean(1), mean(2));
         let look = clips.label(clip).scene.look;
         if sheet.len() < 2 * rows {
             let label = format!("{look:?}: PSNR {psnr:.1} dB, SSIM {ssim:.3}");
-            sheet.push(SheetRow { label, frames: pixels::spread(&frames, width, height, 4) });
-            sheet.push(SheetRow { label: String::new(), frames: pixels::spread(&copy, width, height, 4) });
+            sheet.push(SheetRow {
+                label,
+                frames: pixels::spread(&frames, width, height, 4),
+            });
+            sheet.push(SheetRow {
+                label: String::new(),
+                frames: pixels::spread(&copy, width, height, 4),
+            });
         }
-        scores.push(Score { look, psnr, detail_psnr, ssim });
+        scores.push(Score {
+            look,
+            psnr,
+            detail_psnr,
+            ssim,
+        });
     }
     Ok((scores, sheet))
 }
@@ -219,11 +303,16 @@ pub struct Summary {
 
 impl Summary {
     fn of(scores: &[&Score]) -> Self {
-        let mean = |part: fn(&Score) -> f64| scores.iter().map(|score| part(score)).sum::<f64>() / scores.len() as f64;
+        let mean = |part: fn(&Score) -> f64| {
+            scores.iter().map(|score| part(score)).sum::<f64>() / scores.len() as f64
+        };
         Self {
             clips: scores.len(),
             psnr: mean(|score| score.psnr),
-            least_psnr: scores.iter().map(|score| score.psnr).fold(f64::INFINITY, f64::min),
+            least_psnr: scores
+                .iter()
+                .map(|score| score.psnr)
+                .fold(f64::INFINITY, f64::min),
             detail_psnr: mean(|score| score.detail_psnr),
             ssim: mean(|score| score.ssim),
         }
@@ -231,7 +320,12 @@ impl Summary {
 }
 
 /// Measures an autoencoder on held-out clips and draws originals above their copies.
-pub fn evaluate(model: &Vae, clips: &ClipCache, count: u64, sheet: Option<&Path>) -> Result<VaeReport, TrainError> {
+pub fn evaluate(
+    model: &Vae,
+    clips: &ClipCache,
+    count: u64,
+    sheet: Option<&Path>,
+) -> Result<VaeReport, TrainError> {
     let (scores, rows) = reconstruct(model, clips, count, 8)?;
     if let Some(path) = sheet {
         save_png(&contact_sheet(&rows), path)?;
@@ -243,6 +337,9 @@ pub fn evaluate(model: &Vae, clips: &ClipCache, count: u64, sheet: Option<&Path>
     Ok(VaeReport {
         clips: scores.len(),
         all: Summary::of(&scores.iter().collect::<Vec<_>>()),
-        looks: looks.into_iter().map(|(look, scores)| (look, Summary::of(&scores))).collect(),
+        looks: looks
+            .into_iter()
+            .map(|(look, scores)| (look, Summary::of(&scores)))
+            .collect(),
     })
 }

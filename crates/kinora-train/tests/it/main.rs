@@ -7,10 +7,11 @@ use kinora_models::{
     registry::{Files, Model, file},
 };
 use kinora_train::{
-    ClipCache, Control, Entry, Event, LoopConfig, OptimiserConfig, Outcome, RunFolder, Schedule, Task,
+    ClipCache, Control, Entry, Event, LoopConfig, OptimiserConfig, Outcome, RunFolder, Schedule,
+    Task,
     config::{
-        AttributesConfig, BatchConfig, Bucket, CropConfig, DataConfig, DitTraining, FlowConfig, ModelConfig, Split,
-        TextShape, VaeLossConfig, VaeTraining,
+        AttributesConfig, BatchConfig, Bucket, CropConfig, DataConfig, DitTraining, FlowConfig,
+        ModelConfig, Split, TextShape, VaeLossConfig, VaeTraining,
     },
     dit::DitTask,
     read_journal, run,
@@ -43,17 +44,40 @@ fn data(root: &Path) -> DataConfig {
         bucket("images", Split::Training, 1),
         bucket("held-out", Split::HeldOut, 5),
     ];
-    DataConfig { folder: root.join("clips"), buckets }
+    DataConfig {
+        folder: root.join("clips"),
+        buckets,
+    }
 }
 
 fn model() -> ModelConfig {
-    let stage = StageConfig { fine_width: 8, fine_depth: 1, coarse_width: 12, coarse_depth: 1, expansion: 2 };
+    let stage = StageConfig {
+        fine_width: 8,
+        fine_depth: 1,
+        coarse_width: 12,
+        coarse_depth: 1,
+        expansion: 2,
+    };
     ModelConfig {
         name: "tiny".to_string(),
         licence: "Apache-2.0".to_string(),
-        vae: VaeConfig { latent_channels: 4, encoder: stage.clone(), decoder: stage },
-        text: TextShape { max_tokens: 32, width: 16, depth: 1, heads: 2 },
-        dit: DitConfig { width: 24, depth: 1, heads: 2, expansion: 2 },
+        vae: VaeConfig {
+            latent_channels: 4,
+            encoder: stage.clone(),
+            decoder: stage,
+        },
+        text: TextShape {
+            max_tokens: 32,
+            width: 16,
+            depth: 1,
+            heads: 2,
+        },
+        dit: DitConfig {
+            width: 24,
+            depth: 1,
+            heads: 2,
+            expansion: 2,
+        },
         defaults: Defaults {
             width: 64,
             height: 32,
@@ -70,7 +94,12 @@ fn model() -> ModelConfig {
 /// A checkpoint after every step.
 fn training() -> LoopConfig {
     LoopConfig {
-        schedule: Schedule { learning_rate: 1e-3, warmup: 2, total: STEPS, decay: 2 },
+        schedule: Schedule {
+            learning_rate: 1e-3,
+            warmup: 2,
+            total: STEPS,
+            decay: 2,
+        },
         optimiser: OptimiserConfig {
             beta_1: 0.9,
             beta_2: 0.95,
@@ -92,28 +121,74 @@ fn vae_task(root: &Path) -> VaeTask {
         seed: 1,
         training: training(),
         crops: vec![
-            CropConfig { width: 32, height: 32, frames: 5, batch: 2, weight: 1.0 },
-            CropConfig { width: 48, height: 16, frames: 1, batch: 3, weight: 1.0 },
+            CropConfig {
+                width: 32,
+                height: 32,
+                frames: 5,
+                batch: 2,
+                weight: 1.0,
+            },
+            CropConfig {
+                width: 48,
+                height: 16,
+                frames: 1,
+                batch: 3,
+                weight: 1.0,
+            },
         ],
-        loss: VaeLossConfig { absolute: 1.0, square: 1.0, gradient: 0.3, latent_square: 1e-4, latent_noise: 0.05 },
+        loss: VaeLossConfig {
+            absolute: 1.0,
+            square: 1.0,
+            gradient: 0.3,
+            latent_square: 1e-4,
+            latent_noise: 0.05,
+        },
         observe_clips: 2,
     };
     let clips = ClipCache::fill(&data(root), &NEVER, &mut |_| ()).unwrap();
     VaeTask::new(config, model(), clips).unwrap()
 }
 
-fn train<T: Task>(task: &mut T, fresh: T::Model, folder: &Path, resume: bool, report: &mut dyn FnMut(Event)) -> Outcome {
-    let control = Control { resume, minutes: None, stop: &NEVER, report };
-    run(task, fresh, &training(), &serde_json::json!({"test": 1}), &RunFolder::new(folder), control).unwrap()
+fn train<T: Task>(
+    task: &mut T,
+    fresh: T::Model,
+    folder: &Path,
+    resume: bool,
+    report: &mut dyn FnMut(Event),
+) -> Outcome {
+    let control = Control {
+        resume,
+        minutes: None,
+        stop: &NEVER,
+        report,
+    };
+    run(
+        task,
+        fresh,
+        &training(),
+        &serde_json::json!({"test": 1}),
+        &RunFolder::new(folder),
+        control,
+    )
+    .unwrap()
 }
 
 /// Everything in a journal that must not hang on when a run was broken off.
 fn curve(folder: &Path) -> Vec<(u64, u32, u32, Vec<u32>)> {
     let bits = |entry: &Entry| {
         let parts = entry.parts.values().map(|part| part.to_bits()).collect();
-        (entry.step, entry.loss.to_bits(), entry.norm.to_bits(), parts)
+        (
+            entry.step,
+            entry.loss.to_bits(),
+            entry.norm.to_bits(),
+            parts,
+        )
     };
-    read_journal(&folder.join("log.jsonl")).unwrap().iter().map(bits).collect()
+    read_journal(&folder.join("log.jsonl"))
+        .unwrap()
+        .iter()
+        .map(bits)
+        .collect()
 }
 
 /// Not a test of its own: the process that the next test kills. It trains slowly, so that the kill meets it midway.
@@ -124,7 +199,13 @@ fn trains_until_killed() {
     let mut task = vae_task(Path::new(&root));
     let fresh = task.fresh();
     let slowly = &mut |_| std::thread::sleep(Duration::from_millis(300));
-    train(&mut task, fresh, &Path::new(&root).join("killed"), false, slowly);
+    train(
+        &mut task,
+        fresh,
+        &Path::new(&root).join("killed"),
+        false,
+        slowly,
+    );
 }
 
 #[test]
@@ -134,7 +215,10 @@ fn a_run_killed_midway_resumes_exactly() {
     let mut task = vae_task(root);
     let fresh = task.fresh();
     let (whole, killed) = (root.join("whole"), root.join("killed"));
-    assert_eq!(train(&mut task, fresh, &whole, false, &mut |_| ()), Outcome::Finished);
+    assert_eq!(
+        train(&mut task, fresh, &whole, false, &mut |_| ()),
+        Outcome::Finished
+    );
     assert_eq!(curve(&whole).len() as u64, STEPS);
 
     let mut child = Command::new(std::env::current_exe().unwrap())
@@ -145,7 +229,10 @@ fn a_run_killed_midway_resumes_exactly() {
         .unwrap();
     let second = killed.join("checkpoints").join(format!("{:08}", 2));
     while !second.exists() {
-        assert!(child.try_wait().unwrap().is_none(), "the run ended before it could be killed");
+        assert!(
+            child.try_wait().unwrap().is_none(),
+            "the run ended before it could be killed"
+        );
         std::thread::sleep(Duration::from_millis(10));
     }
     child.kill().unwrap();
@@ -154,7 +241,10 @@ fn a_run_killed_midway_resumes_exactly() {
     assert!((2..STEPS).contains(&broken), "{broken}");
 
     let fresh = task.fresh();
-    assert_eq!(train(&mut task, fresh, &killed, true, &mut |_| ()), Outcome::Finished);
+    assert_eq!(
+        train(&mut task, fresh, &killed, true, &mut |_| ()),
+        Outcome::Finished
+    );
     assert_eq!(curve(&killed), curve(&whole));
     let weights = |run: &Path| std::fs::read(run.join("model").join(file::VAE)).unwrap();
     assert!(weights(&killed) == weights(&whole));
@@ -177,9 +267,24 @@ fn a_paused_transformer_resumes_exactly_and_its_export_loads() {
         seed: 3,
         training: training(),
         batches: vec![
-            BatchConfig { bucket: "clips".to_string(), frames: 5, batch: 2, weight: 1.0 },
-            BatchConfig { bucket: "clips".to_string(), frames: 1, batch: 3, weight: 1.0 },
-            BatchConfig { bucket: "images".to_string(), frames: 1, batch: 4, weight: 1.0 },
+            BatchConfig {
+                bucket: "clips".to_string(),
+                frames: 5,
+                batch: 2,
+                weight: 1.0,
+            },
+            BatchConfig {
+                bucket: "clips".to_string(),
+                frames: 1,
+                batch: 3,
+                weight: 1.0,
+            },
+            BatchConfig {
+                bucket: "images".to_string(),
+                frames: 1,
+                batch: 4,
+                weight: 1.0,
+            },
         ],
         flow: FlowConfig {
             caption_dropout: 0.3,
@@ -188,15 +293,24 @@ fn a_paused_transformer_resumes_exactly_and_its_export_loads() {
             sigma_deviation: 1.0,
             sigma_shift: 2.0,
         },
-        attributes: AttributesConfig { weight: 0.1, steps: 4 },
-        prompts: vec!["a red fox in the snow".to_string(), "a boat at sea".to_string()],
+        attributes: AttributesConfig {
+            weight: 0.1,
+            steps: 4,
+        },
+        prompts: vec![
+            "a red fox in the snow".to_string(),
+            "a boat at sea".to_string(),
+        ],
         sheet_steps: 2,
     };
     let task = || DitTask::new(config.clone(), &model(), &clips, &NEVER, &mut |_| ()).unwrap();
     let (whole, paused) = (root.join("whole"), root.join("paused"));
     let mut first = task();
     let fresh = first.fresh();
-    assert_eq!(train(&mut first, fresh, &whole, false, &mut |_| ()), Outcome::Finished);
+    assert_eq!(
+        train(&mut first, fresh, &whole, false, &mut |_| ()),
+        Outcome::Finished
+    );
 
     let mut second = task();
     let fresh = second.fresh();
@@ -206,17 +320,41 @@ fn a_paused_transformer_resumes_exactly_and_its_export_loads() {
             stop.store(true, Ordering::Relaxed);
         }
     };
-    let control = Control { resume: false, minutes: None, stop: &stop, report: &mut after_three };
+    let control = Control {
+        resume: false,
+        minutes: None,
+        stop: &stop,
+        report: &mut after_three,
+    };
     let description = serde_json::json!({"test": 1});
-    let outcome = run(&mut second, fresh, &training(), &description, &RunFolder::new(&paused), control).unwrap();
+    let outcome = run(
+        &mut second,
+        fresh,
+        &training(),
+        &description,
+        &RunFolder::new(&paused),
+        control,
+    )
+    .unwrap();
     assert_eq!(outcome, Outcome::Paused { step: 3 });
     let mut third = task();
     let fresh = third.fresh();
-    assert_eq!(train(&mut third, fresh, &paused, true, &mut |_| ()), Outcome::Finished);
+    assert_eq!(
+        train(&mut third, fresh, &paused, true, &mut |_| ()),
+        Outcome::Finished
+    );
     assert_eq!(curve(&paused), curve(&whole));
 
-    let text = |name| std::fs::read_to_string(paused.join("model").join(name)).unwrap().into();
-    let bytes = |name| std::fs::read(paused.join("model").join(name)).unwrap().into();
+    let text = |name| {
+        std::fs::read_to_string(paused.join("model").join(name))
+            .unwrap()
+            .into()
+    };
+    let bytes = |name| {
+        std::fs::read(paused.join("model").join(name))
+            .unwrap()
+            .into()
+    };
     let files = Files {
         config: text(file::CONFIG),
         vocabulary: text(file::VOCABULARY),
@@ -226,7 +364,10 @@ fn a_paused_transformer_resumes_exactly_and_its_export_loads() {
     };
     let model = Model::load(&files, &Device::flex()).unwrap();
     assert!(model.config.latent.std.iter().all(|&std| std > 0.0));
-    assert!(paused.join("sheets/samples-000006.png").exists() && paused.join("sheets/loss.png").exists());
+    assert!(
+        paused.join("sheets/samples-000006.png").exists()
+            && paused.join("sheets/loss.png").exists()
+    );
     let report = evaluate(&model.vae, &clips, 3, None).unwrap();
     assert_eq!(report.all.clips, 3);
     assert!(report.all.psnr > 3.0 && report.all.ssim < 1.0);

@@ -3,10 +3,14 @@
 use crate::interrupt;
 use anyhow::Result;
 use clap::{Args, Subcommand};
+use kinora_engine::{Device, EngineError, Length, ModelFiles, Request, plan};
+use kinora_media::{contact_sheet, save_png};
 use kinora_train::{
     ClipCache, Event,
     config::{self, DataConfig, ModelConfig, VaeTraining},
     read_vae,
+    recognition::Judge,
+    stage::{Questions, evaluate_stage},
     vae::{Summary, evaluate},
 };
 use std::path::PathBuf;
@@ -22,6 +26,8 @@ pub struct EvalArgs {
 enum What {
     /// What held-out clips lose when they are compressed: PSNR and SSIM for each look
     Vae(VaeArgs),
+    /// Whether clips of held-out scenes show what their captions say, attribute by attribute
+    Stage(StageArgs),
 }
 
 #[derive(Debug, Args)]
@@ -43,37 +49,154 @@ struct VaeArgs {
     json: bool,
 }
 
+#[derive(Debug, Args)]
+struct StageArgs {
+    /// A built-in model's name or a model folder
+    #[arg(long, value_name = "NAME|DIR", default_value = "kinora-1")]
+    model: String,
+    /// Folder of the recogniser
+    #[arg(long, value_name = "DIR", default_value = "models/recogniser")]
+    recogniser: PathBuf,
+    /// Held-out scenes to ask for
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    prompts: u64,
+    /// Decides the scenes, the wording and the noise
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Frames of a clip; default is the model's
+    #[arg(long, value_name = "N")]
+    frames: Option<i64>,
+    /// Sampler steps; default is the model's
+    #[arg(long, value_name = "N")]
+    steps: Option<i64>,
+    /// Guidance scale; default is the model's
+    #[arg(long, value_name = "G")]
+    guidance: Option<f64>,
+    /// Draw the first clips, true renders at the right
+    #[arg(long, value_name = "PNG")]
+    sheet: Option<PathBuf>,
+    /// Clips on the sheet
+    #[arg(long, value_name = "N", default_value_t = 24)]
+    rows: usize,
+    /// Print JSON, with every clip
+    #[arg(long)]
+    json: bool,
+}
+
 /// Runs the command.
 pub fn eval(args: EvalArgs) -> Result<()> {
     match args.what {
         What::Vae(args) => vae(&args),
+        What::Stage(args) => stage(&args),
     }
 }
 
 fn vae(args: &VaeArgs) -> Result<()> {
     let config: VaeTraining = config::read(&args.config)?;
-    let (data, model) = (DataConfig::read(&config.data)?, config::read::<ModelConfig>(&config.model)?);
-    let folder = args.model.clone().unwrap_or_else(|| config.run.join("model"));
+    let (data, model) = (
+        DataConfig::read(&config.data)?,
+        config::read::<ModelConfig>(&config.model)?,
+    );
+    let folder = args
+        .model
+        .clone()
+        .unwrap_or_else(|| config.run.join("model"));
     let stop = interrupt::listen()?;
-    let mut report = |event| {
-        if let Event::Note(note) = event {
-            eprintln!("{note}");
-        }
-    };
-    let clips = ClipCache::fill(&data, &stop, &mut report)?;
-    let report = evaluate(&read_vae(&model, &folder)?, &clips, args.clips, args.sheet.as_deref())?;
+    let clips = ClipCache::fill(&data, &stop, &mut note)?;
+    let report = evaluate(
+        &read_vae(&model, &folder)?,
+        &clips,
+        args.clips,
+        args.sheet.as_deref(),
+    )?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
         return Ok(());
     }
-    println!("{:<12} {:>5} {:>9} {:>9} {:>9} {:>7}", "look", "clips", "PSNR", "least", "details", "SSIM");
+    println!(
+        "{:<12} {:>5} {:>9} {:>9} {:>9} {:>7}",
+        "look", "clips", "PSNR", "least", "details", "SSIM"
+    );
     let row = |name: &str, it: &Summary| {
         println!(
             "{name:<12} {:>5} {:>6.2} dB {:>6.2} dB {:>6.2} dB {:>7.4}",
             it.clips, it.psnr, it.least_psnr, it.detail_psnr, it.ssim
         );
     };
-    report.looks.iter().for_each(|(look, summary)| row(&format!("{look:?}"), summary));
+    report
+        .looks
+        .iter()
+        .for_each(|(look, summary)| row(&format!("{look:?}"), summary));
     row("all", &report.all);
     Ok(())
+}
+
+fn stage(args: &StageArgs) -> Result<()> {
+    let stop = interrupt::listen()?;
+    let files = ModelFiles::open(&args.model).map_err(EngineError::from)?;
+    let judge = Judge::load(&args.recogniser)?;
+    let model = files.load(&Device::flex()).map_err(EngineError::from)?;
+    let planned = |prompt: &str, seed| {
+        let request = Request {
+            length: args.frames.map(Length::Frames),
+            steps: args.steps,
+            guidance: args.guidance,
+            ..Request::new(prompt, seed)
+        };
+        plan(&request, &files, None)
+    };
+    let questions = Questions {
+        count: args.prompts,
+        seed: args.seed,
+    };
+    let (report, rows) = evaluate_stage(
+        &model, &judge, questions, args.rows, planned, &stop, &mut note,
+    )?;
+    if let Some(path) = &args.sheet {
+        save_png(&contact_sheet(&rows), path)?;
+    }
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+        return Ok(());
+    }
+    let percent = |share: f64| 100.0 * share;
+    println!(
+        "{:<12} {:>8} {:>15} {:>8} {:>15} {:>8} {:>10}",
+        "attribute", "right", "95 %", "ceiling", "95 %", "control", "of ceiling"
+    );
+    for it in &report.attributes {
+        let range = |[low, high]: [f64; 2]| format!("{:.1} to {:.1}", percent(low), percent(high));
+        println!(
+            "{:<12} {:>6.1} % {:>15} {:>6.1} % {:>15} {:>6.1} % {:>8.0} %",
+            it.attribute.name(),
+            percent(it.accuracy),
+            range(it.interval),
+            percent(it.ceiling),
+            range(it.ceiling_interval),
+            percent(it.control),
+            percent(it.of_ceiling)
+        );
+    }
+    println!(
+        "{} held-out scenes, seed {}, {}x{}, {} frames, {} steps, guidance {}",
+        args.prompts,
+        args.seed,
+        report.plan.width,
+        report.plan.height,
+        report.plan.frames,
+        report.plan.steps,
+        report.plan.guidance
+    );
+    println!(
+        "mean of the ceiling {:.1} %; {:.2} times the shuffled-prompt control",
+        percent(report.mean_of_ceiling),
+        report.mean_over_control
+    );
+    Ok(())
+}
+
+fn note(event: Event) {
+    if let Event::Note(note) = event {
+        eprintln!("{note}");
+    }
 }

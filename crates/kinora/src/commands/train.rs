@@ -6,8 +6,9 @@ use clap::{Args, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use kinora_train::{
     ClipCache, Control, Event, LoopConfig, Outcome, Progress, RunFolder, Task,
-    config::{self, DataConfig, DitTraining, ModelConfig, VaeTraining},
+    config::{self, DataConfig, DitTraining, ModelConfig, RecogniserTraining, VaeTraining},
     dit::DitTask,
+    recognition::RecogniserTask,
     run,
     vae::VaeTask,
 };
@@ -38,6 +39,8 @@ enum What {
     Vae(RunArgs),
     /// Train the text encoder and the diffusion transformer
     Dit(RunArgs),
+    /// Train the recogniser that `kinora eval stage` measures with
+    Recogniser(RunArgs),
     /// Write the averaged weights of a run's newest checkpoint as a model
     Export {
         /// What the run trains
@@ -68,6 +71,7 @@ struct RunArgs {
 enum Kind {
     Vae,
     Dit,
+    Recogniser,
 }
 
 /// Runs the command.
@@ -89,12 +93,34 @@ pub fn train(args: TrainArgs) -> Result<()> {
             let fresh = task.task.fresh();
             task.train(fresh, &run, &stop, &mut display)?;
         }
-        What::Export { kind: Kind::Vae, config, to } => {
+        What::Recogniser(run) => {
+            let mut task = Prepared::recogniser(&run.config, &stop, &mut display)?;
+            let fresh = task.task.fresh();
+            task.train(fresh, &run, &stop, &mut display)?;
+        }
+        What::Export {
+            kind: Kind::Recogniser,
+            config,
+            to,
+        } => {
+            let task = Prepared::recogniser(&config, &stop, &mut display)?;
+            let fresh = task.task.fresh();
+            task.export(fresh, to)?;
+        }
+        What::Export {
+            kind: Kind::Vae,
+            config,
+            to,
+        } => {
             let task = Prepared::vae(&config, &stop, &mut display)?;
             let fresh = task.task.fresh();
             task.export(fresh, to)?;
         }
-        What::Export { kind: Kind::Dit, config, to } => {
+        What::Export {
+            kind: Kind::Dit,
+            config,
+            to,
+        } => {
             let task = Prepared::dit(&config, &stop, &mut display)?;
             let fresh = task.task.fresh();
             task.export(fresh, to)?;
@@ -114,38 +140,86 @@ struct Prepared<T> {
 impl Prepared<VaeTask> {
     fn vae(config: &Path, stop: &AtomicBool, display: &mut Display) -> Result<Self> {
         let config: VaeTraining = config::read(config)?;
-        let (data, model) = (DataConfig::read(&config.data)?, config::read::<ModelConfig>(&config.model)?);
-        let description = describe(&config, &data, &model)?;
+        let (data, model) = (
+            DataConfig::read(&config.data)?,
+            config::read::<ModelConfig>(&config.model)?,
+        );
+        let description = describe(&config, &data, Some(&model))?;
         let clips = ClipCache::fill(&data, stop, &mut |event| display.show(event))?;
         let (folder, training) = (RunFolder::new(&config.run), config.training);
-        Ok(Self { task: VaeTask::new(config, model, clips)?, folder, training, description })
+        Ok(Self {
+            task: VaeTask::new(config, model, clips)?,
+            folder,
+            training,
+            description,
+        })
     }
 }
 
 impl Prepared<DitTask> {
     fn dit(config: &Path, stop: &AtomicBool, display: &mut Display) -> Result<Self> {
         let config: DitTraining = config::read(config)?;
-        let (data, model) = (DataConfig::read(&config.data)?, config::read::<ModelConfig>(&config.model)?);
-        let description = describe(&config, &data, &model)?;
+        let (data, model) = (
+            DataConfig::read(&config.data)?,
+            config::read::<ModelConfig>(&config.model)?,
+        );
+        let description = describe(&config, &data, Some(&model))?;
         let mut show = |event| display.show(event);
         let clips = ClipCache::fill(&data, stop, &mut show)?;
         let (folder, training) = (RunFolder::new(&config.run), config.training);
-        Ok(Self { task: DitTask::new(config, &model, &clips, stop, &mut show)?, folder, training, description })
+        Ok(Self {
+            task: DitTask::new(config, &model, &clips, stop, &mut show)?,
+            folder,
+            training,
+            description,
+        })
+    }
+}
+
+impl Prepared<RecogniserTask> {
+    fn recogniser(config: &Path, stop: &AtomicBool, display: &mut Display) -> Result<Self> {
+        let config: RecogniserTraining = config::read(config)?;
+        let data = DataConfig::read(&config.data)?;
+        let description = describe(&config, &data, None)?;
+        let clips = ClipCache::fill(&data, stop, &mut |event| display.show(event))?;
+        let (folder, training) = (RunFolder::new(&config.run), config.training);
+        Ok(Self {
+            task: RecogniserTask::new(config, clips)?,
+            folder,
+            training,
+            description,
+        })
     }
 }
 
 impl<T: Task> Prepared<T> {
-    fn train(&mut self, fresh: T::Model, args: &RunArgs, stop: &AtomicBool, display: &mut Display) -> Result<()> {
+    fn train(
+        &mut self,
+        fresh: T::Model,
+        args: &RunArgs,
+        stop: &AtomicBool,
+        display: &mut Display,
+    ) -> Result<()> {
         let control = Control {
             resume: args.resume,
             minutes: args.minutes,
             stop,
             report: &mut |event| display.show(event),
         };
-        let outcome = run(&mut self.task, fresh, &self.training, &self.description, &self.folder, control)?;
+        let outcome = run(
+            &mut self.task,
+            fresh,
+            &self.training,
+            &self.description,
+            &self.folder,
+            control,
+        )?;
         display.finish();
         match outcome {
-            Outcome::Finished => println!("finished; the model is in {}", self.folder.model().display()),
+            Outcome::Finished => println!(
+                "finished; the model is in {}",
+                self.folder.model().display()
+            ),
             Outcome::Paused { step } => println!("paused after step {step}; add --resume to go on"),
         }
         Ok(())
@@ -161,7 +235,11 @@ impl<T: Task> Prepared<T> {
 }
 
 /// The whole configuration of a run, as its folder keeps it: a resumed run must have the same.
-fn describe(config: &impl Serialize, data: &DataConfig, model: &ModelConfig) -> Result<serde_json::Value> {
+fn describe(
+    config: &impl Serialize,
+    data: &DataConfig,
+    model: Option<&ModelConfig>,
+) -> Result<serde_json::Value> {
     let json = serde_json::json!({
         "training": serde_json::to_value(config)?,
         "data": serde_json::to_value(data)?,
@@ -183,7 +261,11 @@ struct Display {
 
 impl Display {
     fn new() -> Self {
-        Self { bar: None, terminal: std::io::stderr().is_terminal(), last: None }
+        Self {
+            bar: None,
+            terminal: std::io::stderr().is_terminal(),
+            last: None,
+        }
     }
 
     fn show(&mut self, event: Event) {
@@ -194,10 +276,17 @@ impl Display {
             },
             Event::Step(progress) if self.terminal => self.draw(&progress),
             Event::Step(progress) => {
-                let due = self.last.is_none_or(|last| last.elapsed() >= Duration::from_secs(LINE_SECONDS));
+                let due = self
+                    .last
+                    .is_none_or(|last| last.elapsed() >= Duration::from_secs(LINE_SECONDS));
                 if due || progress.step == progress.total {
                     self.last = Some(Instant::now());
-                    eprintln!("step {} of {}, {}", progress.step, progress.total, pace(&progress));
+                    eprintln!(
+                        "step {} of {}, {}",
+                        progress.step,
+                        progress.total,
+                        pace(&progress)
+                    );
                 }
             }
         }
@@ -205,7 +294,8 @@ impl Display {
 
     fn draw(&mut self, progress: &Progress) {
         let bar = self.bar.get_or_insert_with(|| {
-            let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}").expect("the template is well formed");
+            let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}")
+                .expect("the template is well formed");
             ProgressBar::new(progress.total).with_style(style)
         });
         bar.set_position(progress.step);

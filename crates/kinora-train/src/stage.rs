@@ -1,0 +1,322 @@
+//! The stage evaluation: clips painted from held-out scenes' captions, judged attribute by attribute against the scene,
+//! beside true renders of the same scenes (the ceiling) and the same clips under other scenes' prompts (the control).
+
+use crate::{
+    TrainError,
+    attributes::Attribute,
+    pixels::spread,
+    random::{Purpose, generator},
+    recognition::Judge,
+    run::Event,
+};
+use kinora_engine::{Device, Job, Model, Plan, PlanError, generate};
+use kinora_media::SheetRow;
+use kinora_stage::{Format, Length, Scene, caption, render, reserved};
+use rand::Rng;
+use serde::Serialize;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What is measured. Weather, emotion and angle are named by the recogniser too, but no floor is set for them.
+pub const MEASURED: [Attribute; 10] = [
+    Attribute::Subject,
+    Attribute::Count,
+    Attribute::Colour,
+    Attribute::Setting,
+    Attribute::Action,
+    Attribute::Relation,
+    Attribute::Light,
+    Attribute::Look,
+    Attribute::ShotSize,
+    Attribute::CameraMove,
+];
+
+/// Which scenes are asked for.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Questions {
+    /// How many.
+    pub count: u64,
+    /// Decides the scenes, the wording and the noise.
+    pub seed: u64,
+}
+
+/// What the evaluation found.
+#[derive(Clone, Debug, Serialize)]
+pub struct StageReport {
+    /// The scenes.
+    pub questions: Questions,
+    /// Settings of the first clip; the others differ in prompt and seed alone.
+    pub plan: Plan,
+    /// One entry for each of [`MEASURED`].
+    pub attributes: Vec<AttributeReport>,
+    /// Mean over the attributes of accuracy over ceiling.
+    pub mean_of_ceiling: f64,
+    /// Mean accuracy over the mean accuracy of the control.
+    pub mean_over_control: f64,
+    /// Each clip.
+    pub clips: Vec<ClipReport>,
+}
+
+/// How well one attribute is painted.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct AttributeReport {
+    /// Which.
+    pub attribute: Attribute,
+    /// Share of painted clips that the judge names as asked.
+    pub accuracy: f64,
+    /// Its 95 % interval (Wilson, 1927).
+    pub interval: [f64; 2],
+    /// The same share of true renders: the judge's own limit.
+    pub ceiling: f64,
+    /// Its 95 % interval.
+    pub ceiling_interval: [f64; 2],
+    /// Share when each painted clip is compared with all the other scenes: what chance and habit give.
+    pub control: f64,
+    /// Accuracy over ceiling.
+    pub of_ceiling: f64,
+}
+
+/// One clip.
+#[derive(Clone, Debug, Serialize)]
+pub struct ClipReport {
+    /// The caption that was asked for.
+    pub prompt: String,
+    /// Seed of the noise.
+    pub seed: u64,
+    /// The scene.
+    pub scene: Scene,
+    /// What of it training never showed, as in "fox on stage".
+    pub unseen: Vec<String>,
+    /// Whether the painted clip was named as asked, for each of [`MEASURED`].
+    pub painted_right: Vec<bool>,
+    /// Whether the true render was.
+    pub render_right: Vec<bool>,
+}
+
+/// Paints and judges. `plan` makes a plan of a prompt and a seed. Returns the report and a sheet row for each of the
+/// first `rows` clips, painted frames left and the true render's middle frame last.
+///
+/// # Errors
+/// When a plan is refused, painting fails, or `stop` is set.
+pub fn evaluate_stage(
+    model: &Model,
+    judge: &Judge,
+    questions: Questions,
+    rows: usize,
+    plan: impl Fn(&str, u64) -> Result<Plan, PlanError>,
+    stop: &AtomicBool,
+    report: &mut dyn FnMut(Event),
+) -> Result<(StageReport, Vec<SheetRow>), TrainError> {
+    let mut clips = Vec::new();
+    let mut named = Vec::new();
+    let mut sheet = Vec::new();
+    let mut first_plan = None;
+    let device = Device::flex();
+    for index in 0..questions.count {
+        let scene =
+            Scene::sample_held_out(generator(questions.seed, Purpose::Scene, index).random());
+        let prompt = caption(
+            &scene,
+            Length::Paragraph,
+            &mut generator(questions.seed, Purpose::Caption, index),
+        );
+        let seed = generator(questions.seed, Purpose::Noise, index)
+            .random::<u32>()
+            .into();
+        let plan = plan(&prompt, seed).map_err(kinora_engine::EngineError::from)?;
+        let (width, height) = (plan.width as usize, plan.height as usize);
+        let job = Job {
+            plan: &plan,
+            model,
+            device: &device,
+            start: None,
+            save_latents: None,
+            cancel: stop,
+        };
+        let painted = generate(&job, |_| ())?.into_frames().concat();
+        let format = Format {
+            width: plan.width,
+            height: plan.height,
+            frames: plan.frames,
+            fps: plan.fps.as_f64() as f32,
+        };
+        let truth = render(&scene, format)?.frames;
+        let classes = measured(&Attribute::ALL.map(|attribute| attribute.of(&scene)));
+        let in_painted = measured(&judge.name(&painted, width, height));
+        let in_truth = measured(&judge.name(&truth, width, height));
+        let right = |named: &[usize]| {
+            named
+                .iter()
+                .zip(&classes)
+                .map(|(named, class)| named == class)
+                .collect()
+        };
+        let (painted_right, render_right) = (right(&in_painted), right(&in_truth));
+        if sheet.len() < rows {
+            let mut frames = spread(&painted, width, height, 4);
+            frames.extend(spread(&truth, width, height, 3).into_iter().nth(1));
+            sheet.push(SheetRow {
+                label: prompt.clone(),
+                frames,
+            });
+        }
+        named.push((classes, in_painted));
+        clips.push(ClipReport {
+            prompt,
+            seed,
+            unseen: unseen(&scene),
+            scene,
+            painted_right,
+            render_right,
+        });
+        first_plan.get_or_insert(plan);
+        if (index + 1) % 8 == 0 && !stop.load(Ordering::Relaxed) {
+            report(Event::Note(format!(
+                "{} of {} clips painted and judged",
+                index + 1,
+                questions.count
+            )));
+        }
+    }
+    let plan = first_plan.ok_or_else(|| TrainError::Config("ask for at least 1 prompt".into()))?;
+    let attributes: Vec<AttributeReport> = MEASURED
+        .iter()
+        .enumerate()
+        .map(|(place, &attribute)| judge_attribute(attribute, place, &clips, &named))
+        .collect();
+    let mean = |part: fn(&AttributeReport) -> f64| {
+        attributes.iter().map(part).sum::<f64>() / attributes.len() as f64
+    };
+    let mean_of_ceiling = mean(|it| it.of_ceiling);
+    let mean_over_control = mean(|it| it.accuracy) / mean(|it| it.control).max(f64::MIN_POSITIVE);
+    Ok((
+        StageReport {
+            questions,
+            plan,
+            attributes,
+            mean_of_ceiling,
+            mean_over_control,
+            clips,
+        },
+        sheet,
+    ))
+}
+
+/// Of classes for [`Attribute::ALL`], those of [`MEASURED`].
+fn measured(classes: &[usize]) -> Vec<usize> {
+    let all = || Attribute::ALL.iter().zip(classes);
+    MEASURED
+        .iter()
+        .flat_map(|wanted| all().find(|(attribute, _)| *attribute == wanted))
+        .map(|(_, class)| *class)
+        .collect()
+}
+
+fn judge_attribute(
+    attribute: Attribute,
+    place: usize,
+    clips: &[ClipReport],
+    named: &[(Vec<usize>, Vec<usize>)],
+) -> AttributeReport {
+    let count = clips.len();
+    let right = clips
+        .iter()
+        .filter(|clip| clip.painted_right[place])
+        .count();
+    let known = clips.iter().filter(|clip| clip.render_right[place]).count();
+    let pairs = || {
+        (0..count)
+            .flat_map(|clip| (0..count).map(move |other| (clip, other)))
+            .filter(|(a, b)| a != b)
+    };
+    let by_chance = pairs()
+        .filter(|&(clip, other)| named[clip].1[place] == named[other].0[place])
+        .count();
+    let share = |hits: usize, of: usize| hits as f64 / of.max(1) as f64;
+    let (accuracy, ceiling) = (share(right, count), share(known, count));
+    AttributeReport {
+        attribute,
+        accuracy,
+        interval: wilson(right, count),
+        ceiling,
+        ceiling_interval: wilson(known, count),
+        control: share(by_chance, count * count.saturating_sub(1)),
+        of_ceiling: accuracy / ceiling.max(f64::MIN_POSITIVE),
+    }
+}
+
+/// The 95 % interval of a share (Wilson, 1927).
+fn wilson(hits: usize, of: usize) -> [f64; 2] {
+    const Z: f64 = 1.959_964;
+    let (n, p) = (of as f64, hits as f64 / of as f64);
+    let centre = p + Z * Z / (2.0 * n);
+    let reach = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
+    [centre - reach, centre + reach].map(|end| (end / (1.0 + Z * Z / n)).clamp(0.0, 1.0))
+}
+
+/// The combinations of a scene that training never shows.
+fn unseen(scene: &Scene) -> Vec<String> {
+    let mut found = Vec::new();
+    for actor in &scene.cast {
+        let (setting, colour) = reserved(actor.subject);
+        if scene.setting == setting {
+            found.push(format!("{:?} in {setting:?}", actor.subject));
+        }
+        if actor.colour == colour {
+            found.push(format!("{colour:?} {:?}", actor.subject));
+        }
+    }
+    found.dedup();
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Values from Wilson's formula worked out by hand.
+    #[test]
+    fn intervals_are_wilsons() {
+        let [low, high] = wilson(50, 100);
+        assert!((low - 0.4038).abs() < 1e-4 && (high - 0.5962).abs() < 1e-4);
+        let [low, high] = wilson(0, 10);
+        assert!(low == 0.0 && (high - 0.2775).abs() < 1e-4);
+    }
+
+    #[test]
+    fn a_constant_answer_is_no_better_than_its_control() {
+        let scenes: Vec<Scene> = (0..60).map(Scene::sample_held_out).collect();
+        assert!(scenes.iter().all(|scene| !unseen(scene).is_empty()));
+        let truth = |scene: &Scene| measured(&Attribute::ALL.map(|attribute| attribute.of(scene)));
+        let clip = |scene: &Scene, painted_right| ClipReport {
+            prompt: String::new(),
+            seed: 0,
+            scene: scene.clone(),
+            unseen: Vec::new(),
+            painted_right,
+            render_right: vec![true; MEASURED.len()],
+        };
+        let answer = truth(&scenes[0]);
+        let constant: Vec<_> = scenes
+            .iter()
+            .map(|scene| (truth(scene), answer.clone()))
+            .collect();
+        let perfect: Vec<_> = scenes
+            .iter()
+            .map(|scene| (truth(scene), truth(scene)))
+            .collect();
+        let judged = |named: &[(Vec<usize>, Vec<usize>)]| {
+            let right =
+                |(a, b): &(Vec<usize>, Vec<usize>)| a.iter().zip(b).map(|(a, b)| a == b).collect();
+            let clips: Vec<_> = scenes
+                .iter()
+                .zip(named)
+                .map(|(scene, named)| clip(scene, right(named)))
+                .collect();
+            judge_attribute(Attribute::Subject, 0, &clips, named)
+        };
+        let report = judged(&constant);
+        assert!((report.accuracy - report.control).abs() < 1e-9);
+        let report = judged(&perfect);
+        assert!(report.accuracy == 1.0 && report.of_ceiling == 1.0 && report.control < 0.3);
+    }
+}
