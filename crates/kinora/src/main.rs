@@ -1,2 +1,79 @@
-//! crates/kinora
-fn main() {}
+//! `kinora`: text to video for people who make films, on their own machine.
+
+mod args;
+mod commands {
+    pub mod eval;
+    pub mod generate;
+    pub mod inspect;
+    pub mod models;
+    pub mod stage;
+    pub mod train;
+}
+mod failure;
+mod interrupt;
+mod machine;
+mod progress;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use commands::{eval, generate, inspect, models, stage, train};
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// Text to video for people who make films, on your own machine
+#[derive(Debug, Parser)]
+#[command(version)]
+#[command(after_help = "Examples:
+  kinora generate \"A red fox runs through a snowy forest at dusk\" -o fox.mp4
+  kinora inspect fox.mp4
+  kinora models show kinora-1
+
+Exit status: 0 done, 1 the machine failed, 2 the request can't be carried out as it stands, 130 stopped by Ctrl-C.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Generate(Box<generate::GenerateArgs>),
+    Inspect(inspect::InspectArgs),
+    Models(models::ModelsArgs),
+    Stage(stage::StageArgs),
+    Train(train::TrainArgs),
+    Eval(eval::EvalArgs),
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if !error.use_stderr() => {
+            let _ = error.print(); // help or version, asked for
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => return fail(&failure::usage(&error), failure::BAD_INPUT),
+    };
+    match run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(
+            &format!("error: {}", failure::sentence(&error)),
+            failure::status(&error),
+        ),
+    }
+}
+
+fn run(command: Command) -> Result<()> {
+    match command {
+        Command::Generate(args) => generate::generate(&args),
+        Command::Inspect(args) => inspect::inspect(&args),
+        Command::Models(args) => models::models(&args),
+        Command::Stage(args) => stage::stage(&args),
+        Command::Train(args) => train::train(args),
+        Command::Eval(args) => eval::eval(args),
+    }
+}
+
+fn fail(sentence: &str, status: u8) -> ExitCode {
+    let _ = writeln!(io::stderr(), "{sentence}"); // nobody may be listening
+    ExitCode::from(status)
+}

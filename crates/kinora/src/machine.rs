@@ -1,0 +1,15 @@
+//! What this machine has to offer.
+
+use sysinfo::{MemoryRefreshKind, RefreshKind, System};
+
+/// Bytes of memory that a program could take now; `None` if the system does not say. A container's limit counts.
+pub fn free_memory() -> Option<u64> {
+    let memory = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
+    let system = System::new_with_specifics(memory);
+    let limit = system
+        .cgroup_limits()
+        .map(|limits| limits.free_memory)
+        .filter(|free| *free > 0);
+    let free = Some(system.available_memory()).filter(|free| *free > 0);
+    free.into_iter().chain(limit).min()
+}

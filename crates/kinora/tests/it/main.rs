@@ -1,0 +1,6 @@
+//! The program as people run it: what it makes, what it refuses, and what it leaves behind.
+
+mod bad_input;
+mod generate;
+mod stage;
+mod support;
