@@ -22,11 +22,7 @@ pub struct BadInput(pub String);
 pub fn status(error: &Error) -> u8 {
     let known = |cause: &(dyn std::error::Error + 'static)| {
         if let Some(error) = cause.downcast_ref::<EngineError>() {
-            return Some(match error.fault() {
-                Fault::Input => BAD_INPUT,
-                Fault::Machine => MACHINE,
-                Fault::Stop => interrupt::EXIT_STATUS as u8,
-            });
+            return Some(engine(error));
         }
         if let Some(error) = cause.downcast_ref::<TrainError>() {
             return Some(training(error));
@@ -47,8 +43,17 @@ fn media(error: &MediaError) -> u8 {
     }
 }
 
+fn engine(error: &EngineError) -> u8 {
+    match error.fault() {
+        Fault::Input => BAD_INPUT,
+        Fault::Machine => MACHINE,
+        Fault::Stop => interrupt::EXIT_STATUS as u8,
+    }
+}
+
 fn training(error: &TrainError) -> u8 {
     match error {
+        TrainError::Engine(error) => engine(error),
         TrainError::Stopped => interrupt::EXIT_STATUS as u8,
         TrainError::Io { source, .. } if source.kind() != ErrorKind::NotFound => MACHINE,
         TrainError::Diverged { .. } | TrainError::Weights(_) => MACHINE,
