@@ -18,6 +18,8 @@ use crate::matmul::View;
 /// Rows and columns of a tile: 24 of the 32 registers hold sums.
 const ROWS: usize = 12;
 const COLS: usize = 32;
+/// Panels packed by one task: reads of the same rows of the source stay together.
+const GROUP: usize = 10;
 /// Greatest inner extent handled at once: a packed panel of this depth stays in the first cache.
 const DEPTH: usize = 384;
 
@@ -42,11 +44,16 @@ pub(crate) fn multiply(out: &mut [f32], a: View<'_>, b: View<'_>, bias: Option<&
     let panels = n.div_ceil(COLS);
     let mut right = vec![0u32; blocks * panels * pairs * COLS];
     right
-        .par_chunks_mut(pairs * COLS)
+        .par_chunks_mut(panels * pairs * COLS)
         .enumerate()
-        .for_each(|(i, panel)| {
-            let (block, column) = (i / panels, i % panels * COLS);
-            pack_side_by_side(panel, COLS, b, 2 * pairs * block, column);
+        .for_each(|(block, right)| {
+            right
+                .par_chunks_mut(GROUP * pairs * COLS)
+                .enumerate()
+                .for_each(|(group, right)| {
+                    let column = group * GROUP * COLS;
+                    pack_panels(right, COLS, pairs, b, 2 * pairs * block, column);
+                });
         });
     let share = m.div_ceil(8 * rayon::current_num_threads());
     let chunk = share.next_multiple_of(ROWS).min(8 * ROWS);
@@ -63,9 +70,9 @@ pub(crate) fn multiply(out: &mut [f32], a: View<'_>, b: View<'_>, bias: Option<&
             for (block, right) in right.chunks_exact(panels * pairs * COLS).enumerate() {
                 let start = 2 * pairs * block;
                 if a.col_stride == 1 {
-                    pack_in_rows(&mut left, pairs, a, i * chunk, start);
+                    pack_rows(&mut left, pairs, a, i * chunk, start);
                 } else {
-                    pack_side_by_side(&mut left, chunk, a.t(), start, i * chunk);
+                    pack_panels(&mut left, chunk, pairs, a.t(), start, i * chunk);
                 }
                 for (panel, right) in right.chunks_exact(pairs * COLS).enumerate() {
                     for row in (0..out.len() / n).step_by(ROWS) {
@@ -157,25 +164,46 @@ impl Tile {
     }
 }
 
-/// Packs rows `start..` and columns `column..` of `x`: word `p * width + j` gets column `j` of
-/// rows `2p` and `2p + 1`. What lies outside `x` is zero.
-fn pack_side_by_side(out: &mut [u32], width: usize, x: View<'_>, start: usize, column: usize) {
-    let rows = x.rows.saturating_sub(start).min(out.len() / width * 2);
-    let cols = x.cols.saturating_sub(column).min(width);
+/// Packs rows `start..` and columns `column..` of `x` into panels of `width` columns and `pairs`
+/// pairs of rows: word `p * width + j` of a panel gets its column `j` of rows `2p` and `2p + 1`.
+/// What lies outside `x` is zero.
+#[multiversion(targets = "simd")]
+#[allow(clippy::needless_lifetimes)] // The macro cannot do without.
+fn pack_panels<'a>(
+    out: &mut [u32],
+    width: usize,
+    pairs: usize,
+    x: View<'a>,
+    start: usize,
+    column: usize,
+) {
+    let rows = x.rows.saturating_sub(start).min(2 * pairs);
+    let cols = x.cols.saturating_sub(column).min(out.len() / pairs);
+    if cols * pairs < out.len() || rows < 2 * pairs {
+        out.fill(0);
+    }
     if x.col_stride == 1 {
-        let row = |i: usize| match i < rows {
-            true => &x.data[(start + i) * x.row_stride + column..][..cols],
-            false => &[],
-        };
-        for (p, out) in out.chunks_exact_mut(width).enumerate() {
-            pair_up(out, row(2 * p), row(2 * p + 1));
+        let row = |i: usize| &x.data[(start + i) * x.row_stride + column..][..cols];
+        for p in 0..rows / 2 {
+            let (even, odd) = (row(2 * p).chunks(width), row(2 * p + 1).chunks(width));
+            for (panel, (even, odd)) in even.zip(odd).enumerate() {
+                let out = &mut out[(panel * pairs + p) * width..];
+                for ((out, &even), &odd) in out.iter_mut().zip(even).zip(odd) {
+                    *out = pair_of(even, odd);
+                }
+            }
+        }
+        if rows % 2 == 1 {
+            for (j, &last) in row(rows - 1).iter().enumerate() {
+                out[(j / width * pairs + rows / 2) * width + j % width] = pair_of(last, 0.0);
+            }
         }
     } else {
-        out.fill(0);
         for j in 0..cols {
             let line = &x.data[(column + j) * x.col_stride + start..][..rows];
+            let first = j / width * pairs * width + j % width;
             for (p, pair) in line.chunks(2).enumerate() {
-                out[p * width + j] = pair_of(pair[0], *pair.get(1).unwrap_or(&0.0));
+                out[first + p * width] = pair_of(pair[0], *pair.get(1).unwrap_or(&0.0));
             }
         }
     }
@@ -183,44 +211,23 @@ fn pack_side_by_side(out: &mut [u32], width: usize, x: View<'_>, start: usize, c
 
 /// Packs rows `row..` and columns `start..` of `x`, which has contiguous rows: word
 /// `i * pairs + p` gets columns `2p` and `2p + 1` of row `i`. What lies outside `x` is zero.
-fn pack_in_rows(out: &mut [u32], pairs: usize, x: View<'_>, row: usize, start: usize) {
+#[multiversion(targets = "simd")]
+#[allow(clippy::needless_lifetimes)] // The macro cannot do without.
+fn pack_rows<'a>(out: &mut [u32], pairs: usize, x: View<'a>, row: usize, start: usize) {
+    let rows = x.rows.saturating_sub(row);
     let cols = x.cols.saturating_sub(start).min(2 * pairs);
-    for (i, out) in out.chunks_exact_mut(pairs).enumerate() {
-        if row + i < x.rows {
-            pair_along(out, &x.data[(row + i) * x.row_stride + start..][..cols]);
-        } else {
-            out.fill(0);
-        }
+    if rows * pairs < out.len() || cols < 2 * pairs {
+        out.fill(0);
     }
-}
-
-/// Pairs the elements of `even` with those of `odd`, which is as long or empty; zero beyond.
-#[multiversion(targets = "simd")]
-fn pair_up(out: &mut [u32], even: &[f32], odd: &[f32]) {
-    let (used, rest) = out.split_at_mut(even.len());
-    rest.fill(0);
-    if odd.is_empty() {
-        for (out, &even) in used.iter_mut().zip(even) {
-            *out = pair_of(even, 0.0);
+    for (i, out) in out.chunks_exact_mut(pairs).enumerate().take(rows) {
+        let line = &x.data[(row + i) * x.row_stride + start..][..cols];
+        let (whole, rest) = line.as_chunks::<2>();
+        for (out, pair) in out.iter_mut().zip(whole) {
+            *out = pair_of(pair[0], pair[1]);
         }
-    } else {
-        for ((out, &even), &odd) in used.iter_mut().zip(even).zip(odd) {
-            *out = pair_of(even, odd);
+        if let [last] = rest {
+            out[whole.len()] = pair_of(*last, 0.0);
         }
-    }
-}
-
-/// Pairs neighbours; zero beyond the end of `x`.
-#[multiversion(targets = "simd")]
-fn pair_along(out: &mut [u32], x: &[f32]) {
-    let (pairs, rest) = x.as_chunks::<2>();
-    for (out, pair) in out.iter_mut().zip(pairs) {
-        *out = pair_of(pair[0], pair[1]);
-    }
-    let tail = &mut out[pairs.len()..];
-    tail.fill(0);
-    if let ([last], Some(out)) = (rest, tail.first_mut()) {
-        *out = pair_of(*last, 0.0);
     }
 }
 
