@@ -39,7 +39,11 @@ pub(crate) struct Targets {
 }
 
 impl Targets {
-    pub const EMPTY: Targets = Targets { len: 0, pixels: [0; BATCH], weights: [0.0; BATCH] };
+    pub const EMPTY: Targets = Targets {
+        len: 0,
+        pixels: [0; BATCH],
+        weights: [0.0; BATCH],
+    };
 
     /// Takes in a fragment and returns its place; there must be room.
     pub fn push(&mut self, target: Target) -> usize {
@@ -55,7 +59,10 @@ impl Targets {
     }
 
     pub fn get(&self, i: usize) -> Target {
-        Target { pixel: self.pixels[i], weight: self.weights[i] }
+        Target {
+            pixel: self.pixels[i],
+            weight: self.weights[i],
+        }
     }
 
     pub fn len(&self) -> usize {
@@ -83,7 +90,10 @@ pub(crate) struct Target {
 impl Target {
     /// A part of this target.
     pub fn share(self, share: f32) -> Self {
-        Target { weight: self.weight * share, ..self }
+        Target {
+            weight: self.weight * share,
+            ..self
+        }
     }
 }
 
@@ -94,7 +104,9 @@ pub(crate) fn fade(x: f32) -> f32 {
     let whole = (y - 1.0) as i32;
     let f = y - whole as f32;
     // 2^f on [0, 1] by its Taylor series.
-    let series = 1.0 + f * (0.693_147_2 + f * (0.240_226_5 + f * (0.055_504_1 + f * (0.009_618_1 + f * 0.001_333_4))));
+    let series = 1.0
+        + f * (std::f32::consts::LN_2
+            + f * (0.240_226_5 + f * (0.055_504_1 + f * (0.009_618_1 + f * 0.001_333_4))));
     series * f32::from_bits(((whole + 127) << 23) as u32)
 }
 
@@ -105,5 +117,25 @@ pub(crate) fn cosine(x: f32) -> f32 {
     let f = crate::texture::split(turns).1 - 0.5;
     let g = f * f;
     // The series of cos(2 pi f) on |f| <= 1/2.
-    1.0 + g * (-19.739_21 + g * (64.939_39 + g * (-85.456_82 + g * (60.244_64 + g * (-26.426_26 + g * 7.903_5)))))
+    1.0 + g
+        * (-19.739_21
+            + g * (64.939_39 + g * (-85.456_82 + g * (60.244_64 + g * (-26.426_26 + g * 7.903_5)))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_short_series_follow_the_functions() {
+        for k in 0..2000 {
+            let x = k as f32 * 0.01;
+            assert!((fade(x) - (-x).exp()).abs() < 2e-4, "exp(-{x})");
+            assert!(
+                (cosine(x - 10.0) - (x - 10.0).cos()).abs() < 2e-4,
+                "cos({x} - 10)"
+            );
+        }
+        assert!(fade(1e9) >= 0.0 && fade(1e9) < 1e-20);
+    }
 }

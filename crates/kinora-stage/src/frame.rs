@@ -58,17 +58,35 @@ impl Canvas {
 impl Take<'_> {
     /// Fills the canvas's picture with linear light, depth, normals and owners.
     pub fn draw(&self, moment: &Moment, canvas: &mut Canvas) -> Lens {
-        let Canvas { main, mirror, glass, shadow, parts, batches, picture } = canvas;
+        let Canvas {
+            main,
+            mirror,
+            glass,
+            shadow,
+            parts,
+            batches,
+            picture,
+        } = canvas;
         let lens = Lens::of_camera(&moment.camera, main.width, main.height);
         parts.clear();
         parts.extend_from_slice(self.fixed);
         for (k, actor) in moment.actors.iter().enumerate() {
-            parts.extend(actor.iter().filter_map(|part| Placed::new(*part, k as u8 + 1)));
+            parts.extend(
+                actor
+                    .iter()
+                    .filter_map(|part| Placed::new(*part, k as u8 + 1)),
+            );
         }
         let cast = &parts[self.fixed.len()..];
         self.cast_shadows(cast, shadow);
         let contacts = self.contacts(&moment.actors);
-        let world = World::new(self.set, [self.fixed_shadow, shadow], self.finish, self.seed, moment.t);
+        let world = World::new(
+            self.set,
+            [self.fixed_shadow, shadow],
+            self.finish,
+            self.seed,
+            moment.t,
+        );
         main.clear();
         if let Some(ground) = self.set.ground {
             main.draw_ground(&lens, ground.level);
@@ -76,17 +94,32 @@ impl Take<'_> {
         for (i, placed) in parts.iter().enumerate().filter(|(_, p)| is_solid(p)) {
             main.draw(&lens, placed, Id::part(i));
         }
-        let mirror = self.set.ground.filter(|g| g.wet > 0.02 || g.cover == Cover::Water).map(|ground| {
-            let lens = lens.mirrored(ground.level);
-            mirror.clear();
-            for (i, placed) in parts.iter().enumerate().filter(|(_, p)| is_solid(p)) {
-                mirror.draw(&lens, placed, Id::part(i));
-            }
-            Mirror { lens, dirs: lens.directions(), layer: mirror }
-        });
+        let mirror = self
+            .set
+            .ground
+            .filter(|g| g.wet > 0.02 || g.cover == Cover::Water)
+            .map(|ground| {
+                let lens = lens.mirrored(ground.level);
+                mirror.clear();
+                for (i, placed) in parts.iter().enumerate().filter(|(_, p)| is_solid(p)) {
+                    mirror.draw(&lens, placed, Id::part(i));
+                }
+                Mirror {
+                    lens,
+                    dirs: lens.directions(),
+                    layer: mirror,
+                }
+            });
         let dirs = lens.directions();
-        let painter =
-            Painter { world: &world, parts, contacts: &contacts, mirror, lens: &lens, dirs, batches };
+        let painter = Painter {
+            world: &world,
+            parts,
+            contacts: &contacts,
+            mirror,
+            lens: &lens,
+            dirs,
+            batches,
+        };
         let mut view = View { painter, picture };
         view.resolve(main);
         view.blend_glass(main, glass);
@@ -112,17 +145,28 @@ impl Take<'_> {
 
     /// The dark spots where actors touch the ground.
     fn contacts(&self, actors: &[Vec<Part>]) -> Vec<Contact> {
-        let Some(ground) = self.set.ground else { return Vec::new() };
+        let Some(ground) = self.set.ground else {
+            return Vec::new();
+        };
         let spot = |parts: &Vec<Part>| {
-            let boxes = || parts.iter().filter(|p| p.material.opacity >= 1.0).map(bounds);
-            let (bottom, top) = boxes().fold((f32::INFINITY, f32::NEG_INFINITY), |(bottom, top), (centre, half)| {
-                (bottom.min(centre.y - half.y), top.max(centre.y + half.y))
-            });
+            let boxes = || {
+                parts
+                    .iter()
+                    .filter(|p| p.material.opacity >= 1.0)
+                    .map(bounds)
+            };
+            let (bottom, top) = boxes().fold(
+                (f32::INFINITY, f32::NEG_INFINITY),
+                |(bottom, top), (centre, half)| {
+                    (bottom.min(centre.y - half.y), top.max(centre.y + half.y))
+                },
+            );
             if !bottom.is_finite() {
                 return None;
             }
             let (mut low, mut high) = (Vec3::INFINITY, Vec3::NEG_INFINITY);
-            for (centre, half) in boxes().filter(|(c, h)| c.y - h.y < bottom + 0.3 * (top - bottom)) {
+            for (centre, half) in boxes().filter(|(c, h)| c.y - h.y < bottom + 0.3 * (top - bottom))
+            {
                 low = low.min(centre - half);
                 high = high.max(centre + half);
             }
@@ -146,8 +190,15 @@ fn is_solid(placed: &Placed) -> bool {
 /// Middle and half size of a part's box in the world, tight for round shapes.
 fn bounds(part: &Part) -> (Vec3, Vec3) {
     let m = part.transform.matrix3;
-    let (x, y, z) = (Vec3::from(m.x_axis), Vec3::from(m.y_axis), Vec3::from(m.z_axis));
-    (part.transform.translation.into(), (x * x + y * y + z * z).map(f32::sqrt))
+    let (x, y, z) = (
+        Vec3::from(m.x_axis),
+        Vec3::from(m.y_axis),
+        Vec3::from(m.z_axis),
+    );
+    (
+        part.transform.translation.into(),
+        (x * x + y * y + z * z).map(f32::sqrt),
+    )
 }
 
 /// One frame from the camera.
@@ -158,15 +209,19 @@ struct View<'a> {
 
 impl View<'_> {
     fn owner(&self, id: Id) -> u8 {
-        id.as_part().map_or(0, |(part, _)| self.painter.parts[part].owner)
+        id.as_part()
+            .map_or(0, |(part, _)| self.painter.parts[part].owner)
     }
 
     /// Shades each surface that a pixel sees once and mixes them by the samples they cover.
     fn resolve(&mut self, layer: &Layer) {
         let (width, many) = (layer.width, layer.pattern.0.len());
         self.picture.colour.fill(Vec3::ZERO);
-        for (y, (ids, depths)) in
-            layer.ids.chunks_exact(width * many).zip(layer.depth.chunks_exact(width * many)).enumerate()
+        for (y, (ids, depths)) in layer
+            .ids
+            .chunks_exact(width * many)
+            .zip(layer.depth.chunks_exact(width * many))
+            .enumerate()
         {
             for x in 0..width {
                 let corner = Vec2::new(x as f32, y as f32);
@@ -175,11 +230,25 @@ impl View<'_> {
                 if (1..many).all(|s| ids[s * width + x] == id) {
                     // The samples' middle is the pixel's.
                     let depth = (0..many).map(|s| depths[s * width + x]).sum::<f32>() / many as f32;
-                    let target = Target { pixel: pixel as u32, weight: 1.0 };
-                    let normal = self.painter.add(Id(id), corner + 0.5, depth, target, &mut self.picture.colour);
+                    let target = Target {
+                        pixel: pixel as u32,
+                        weight: 1.0,
+                    };
+                    let normal = self.painter.add(
+                        Id(id),
+                        corner + 0.5,
+                        depth,
+                        target,
+                        &mut self.picture.colour,
+                    );
                     self.picture.set(pixel, depth, normal, self.owner(Id(id)));
                 } else {
-                    self.resolve_edge(layer.pattern, |s| (Id(ids[s * width + x]), depths[s * width + x]), corner, pixel);
+                    self.resolve_edge(
+                        layer.pattern,
+                        |s| (Id(ids[s * width + x]), depths[s * width + x]),
+                        corner,
+                        pixel,
+                    );
                 }
             }
         }
@@ -187,7 +256,13 @@ impl View<'_> {
     }
 
     /// A pixel whose samples see different surfaces; the one seen by most samples counts as the pixel's own.
-    fn resolve_edge(&mut self, pattern: Pattern, sample: impl Fn(usize) -> (Id, f32), corner: Vec2, pixel: usize) {
+    fn resolve_edge(
+        &mut self,
+        pattern: Pattern,
+        sample: impl Fn(usize) -> (Id, f32),
+        corner: Vec2,
+        pixel: usize,
+    ) {
         let many = pattern.0.len();
         let mut most = 0;
         for s in 0..many {
@@ -202,12 +277,18 @@ impl View<'_> {
                 count += 1;
             }
             let share = 1.0 / count as f32;
-            let target = Target { pixel: pixel as u32, weight: count as f32 / many as f32 };
+            let target = Target {
+                pixel: pixel as u32,
+                weight: count as f32 / many as f32,
+            };
             let at = corner + at * share;
-            let normal = self.painter.add(id, at, depth * share, target, &mut self.picture.colour);
+            let normal = self
+                .painter
+                .add(id, at, depth * share, target, &mut self.picture.colour);
             if count > most {
                 most = count;
-                self.picture.set(pixel, depth * share, normal, self.owner(id));
+                self.picture
+                    .set(pixel, depth * share, normal, self.owner(id));
             }
         }
     }
@@ -219,7 +300,10 @@ impl View<'_> {
         let mut bodies: Vec<(u8, Material, Vec<usize>)> = Vec::new();
         for (i, placed) in parts.iter().enumerate().filter(|(_, p)| !is_solid(p)) {
             let (owner, material) = (placed.owner, placed.part.material);
-            match bodies.iter_mut().find(|(o, m, _)| *o == owner && *m == material) {
+            match bodies
+                .iter_mut()
+                .find(|(o, m, _)| *o == owner && *m == material)
+            {
                 Some(body) => body.2.push(i),
                 None => bodies.push((owner, material, vec![i])),
             }
@@ -260,18 +344,29 @@ impl View<'_> {
                 let sight = self.painter.sight(at, depth * share);
                 let surface = self.painter.surface(part, face, sight);
                 // Seen edge-on there is more of it to look through.
-                let facing = -surface.normal.normalize_or_zero().dot(sight.dir.normalize());
+                let facing = -surface
+                    .normal
+                    .normalize_or_zero()
+                    .dot(sight.dir.normalize());
                 let edge = (1.0 - facing.clamp(0.0, 1.0)).powi(2);
                 let opacity = material.opacity * (1.0 + 0.5 * (1.0 - material.opacity) * edge);
                 let cover = count as f32 / samples.len() as f32;
-                let target = Target { pixel: pixel as u32, weight: cover * opacity };
+                let target = Target {
+                    pixel: pixel as u32,
+                    weight: cover * opacity,
+                };
                 self.picture.colour[pixel] *= 1.0 - target.weight;
-                self.painter.add_surface(&surface, target, &mut self.picture.colour);
+                self.painter
+                    .add_surface(&surface, target, &mut self.picture.colour);
                 if cover >= 0.5 && owner > 0 {
-                    self.picture.set(pixel, depth * share, surface.normal, owner);
+                    self.picture
+                        .set(pixel, depth * share, surface.normal, owner);
                 }
             }
         }
         self.painter.finish(&mut self.picture.colour);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -52,7 +52,13 @@ impl GroundBatch {
             x: zero,
             z: zero,
             pixel: [1.0; BATCH],
-            points: Points { albedo: Row3::ZERO, tilt_x: zero, tilt_z: zero, mirror: zero, gain: zero },
+            points: Points {
+                albedo: Row3::ZERO,
+                tilt_x: zero,
+                tilt_z: zero,
+                mirror: zero,
+                gain: zero,
+            },
         }
     }
 
@@ -102,14 +108,22 @@ fn detail(p: Vec2, size: f32, pixel: f32, seed: u32) -> f32 {
 /// Two independent details.
 #[inline(always)]
 fn bumps(p: Vec2, size: f32, pixel: f32, seed: u32) -> Vec2 {
-    Vec2::new(detail(p, size, pixel, seed), detail(p, size, pixel, seed ^ 0x5A5A))
+    Vec2::new(
+        detail(p, size, pixel, seed),
+        detail(p, size, pixel, seed ^ 0x5A5A),
+    )
 }
 
 /// Paints a batch at `t` seconds.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 pub(crate) fn paint(ground: &Ground, seed: u32, t: f32, batch: &mut GroundBatch) {
     let (base, wet) = (ground.albedo, ground.wet);
-    let dry = |albedo: Vec3, tilt: Vec2| GroundPoint { albedo, tilt, mirror: wet * 0.6, gain: 1.0 };
+    let dry = |albedo: Vec3, tilt: Vec2| GroundPoint {
+        albedo,
+        tilt,
+        mirror: wet * 0.6,
+        gain: 1.0,
+    };
     match ground.cover {
         Cover::Plain => batch.each(|_, _| dry(base, Vec2::ZERO)),
         Cover::Asphalt => batch.each(|p, pixel| {
@@ -129,7 +143,10 @@ pub(crate) fn paint(ground: &Ground, seed: u32, t: f32, batch: &mut GroundBatch)
             let tufts = detail(p, 0.6, pixel, seed ^ 1);
             let patch = detail(p, 4.0, pixel, seed ^ 2);
             let tint = Vec3::ONE + Vec3::new(0.9, 0.35, 0.1) * patch;
-            dry(base * tint * (1.0 + 0.7 * blades + 0.6 * tufts).max(0.1), Vec2::ZERO)
+            dry(
+                base * tint * (1.0 + 0.7 * blades + 0.6 * tufts).max(0.1),
+                Vec2::ZERO,
+            )
         }),
         Cover::Sand => batch.each(|p, pixel| {
             let drift = noise(p * 0.6, seed) * 2.5;
@@ -138,7 +155,10 @@ pub(crate) fn paint(ground: &Ground, seed: u32, t: f32, batch: &mut GroundBatch)
             let grain = detail(p, 0.05, pixel, seed ^ 1);
             let wide = detail(p, 3.0, pixel, seed ^ 2);
             let slope = Vec2::new(0.12, 0.3) * (cosine(phase) * keep * 0.5);
-            dry(base * (1.0 + 0.25 * grain + 0.3 * wide + 0.06 * keep * cosine(phase - 1.57)), slope)
+            dry(
+                base * (1.0 + 0.25 * grain + 0.3 * wide + 0.06 * keep * cosine(phase - 1.57)),
+                slope,
+            )
         }),
         Cover::Snow => batch.each(|p, pixel| {
             let drift = detail(p, 2.4, pixel, seed);
@@ -163,26 +183,40 @@ pub(crate) fn paint(ground: &Ground, seed: u32, t: f32, batch: &mut GroundBatch)
             let along = (p.y + unit(plank, 7, seed) * 3.0) / LENGTH;
             let tint = unit(plank, split(along).0, seed) - 0.5;
             let veins = detail(Vec2::new(p.x, p.y * 0.12), 0.045, pixel, seed ^ 1);
-            let gap = joint(p.x / WIDTH, 0.035, pixel / WIDTH).max(joint(along, 0.004, pixel / LENGTH));
-            dry(base * ((1.0 + 0.5 * tint + 0.45 * veins) * (1.0 - 0.6 * gap)), Vec2::ZERO)
+            let gap =
+                joint(p.x / WIDTH, 0.035, pixel / WIDTH).max(joint(along, 0.004, pixel / LENGTH));
+            dry(
+                base * ((1.0 + 0.5 * tint + 0.45 * veins) * (1.0 - 0.6 * gap)),
+                Vec2::ZERO,
+            )
         }),
         Cover::Rock => batch.each(|p, pixel| {
             let big = detail(p, 1.6, pixel, seed);
             let mid = bumps(p, 0.45, pixel, seed ^ 1);
             let fine = detail(p, 0.1, pixel, seed ^ 2);
-            dry(base * (1.0 + 0.9 * big + 0.6 * mid.x + 0.4 * fine).max(0.15), mid * 0.8)
+            dry(
+                base * (1.0 + 0.9 * big + 0.6 * mid.x + 0.4 * fine).max(0.15),
+                mid * 0.8,
+            )
         }),
         Cover::Seabed => batch.each(|p, pixel| {
             let grain = detail(p, 0.12, pixel, seed) + detail(p, 2.0, pixel, seed ^ 1);
-            let ripple = cosine(p.y * 5.0 + noise(p * 0.8, seed ^ 2) * 5.0) * (1.0 - ramp(0.1, 0.5, pixel));
+            let ripple =
+                cosine(p.y * 5.0 + noise(p * 0.8, seed ^ 2) * 5.0) * (1.0 - ramp(0.1, 0.5, pixel));
             let gain = caustics(p, pixel, seed, t);
-            GroundPoint { gain, ..dry(base * (1.0 + 0.4 * grain), Vec2::new(0.05, 0.15) * ripple) }
+            GroundPoint {
+                gain,
+                ..dry(base * (1.0 + 0.4 * grain), Vec2::new(0.05, 0.15) * ripple)
+            }
         }),
         Cover::Tiles => batch.each(|p, pixel| {
             let tint = unit(split(p.x).0, split(p.y).0, seed) - 0.5;
             let gap = joint(p.x, 0.03, pixel).max(joint(p.y, 0.03, pixel));
             let worn = detail(p, 0.2, pixel, seed);
-            dry(base * ((1.0 + 0.25 * tint + 0.15 * worn) * (1.0 - 0.55 * gap)), Vec2::ZERO)
+            dry(
+                base * ((1.0 + 0.25 * tint + 0.15 * worn) * (1.0 - 0.55 * gap)),
+                Vec2::ZERO,
+            )
         }),
     }
 }

@@ -48,7 +48,9 @@ const CLOSEST: f32 = 0.02;
 impl Lens {
     /// The lens of a camera over `width` x `height` square pixels.
     pub fn of_camera(camera: &Camera, width: usize, height: usize) -> Self {
-        let forward = (camera.target - camera.eye).try_normalize().unwrap_or(Vec3::NEG_Z);
+        let forward = (camera.target - camera.eye)
+            .try_normalize()
+            .unwrap_or(Vec3::NEG_Z);
         let side = forward.cross(Vec3::Y).try_normalize().unwrap_or(Vec3::X);
         let over = side.cross(forward);
         let (sin, cos) = camera.roll.sin_cos();
@@ -102,10 +104,18 @@ impl Lens {
     /// Ray directions over the picture.
     pub fn directions(&self) -> Linear {
         match self.projection {
-            Projection::Parallel => Linear { origin: self.forward, dx: Vec3::ZERO, dy: Vec3::ZERO },
+            Projection::Parallel => Linear {
+                origin: self.forward,
+                dx: Vec3::ZERO,
+                dy: Vec3::ZERO,
+            },
             Projection::Perspective => {
                 let (dx, dy) = (self.right * self.scale, -self.up * self.scale);
-                Linear { origin: self.forward - dx * self.centre.x - dy * self.centre.y, dx, dy }
+                Linear {
+                    origin: self.forward - dx * self.centre.x - dy * self.centre.y,
+                    dx,
+                    dy,
+                }
             }
         }
     }
@@ -113,10 +123,18 @@ impl Lens {
     /// Ray origins over the picture.
     pub fn origins(&self) -> Linear {
         match self.projection {
-            Projection::Perspective => Linear { origin: self.eye, dx: Vec3::ZERO, dy: Vec3::ZERO },
+            Projection::Perspective => Linear {
+                origin: self.eye,
+                dx: Vec3::ZERO,
+                dy: Vec3::ZERO,
+            },
             Projection::Parallel => {
                 let (dx, dy) = (self.right * self.scale, -self.up * self.scale);
-                Linear { origin: self.eye - dx * self.centre.x - dy * self.centre.y, dx, dy }
+                Linear {
+                    origin: self.eye - dx * self.centre.x - dy * self.centre.y,
+                    dx,
+                    dy,
+                }
             }
         }
     }
@@ -128,7 +146,11 @@ impl Lens {
 
     /// A direction in view axes.
     pub fn turn(&self, direction: Vec3) -> Vec3 {
-        Vec3::new(direction.dot(self.right), direction.dot(self.up), direction.dot(self.forward))
+        Vec3::new(
+            direction.dot(self.right),
+            direction.dot(self.up),
+            direction.dot(self.forward),
+        )
     }
 
     /// Where a point in view axes falls on the picture; call it for points with `ahead` of at least `closest()`.

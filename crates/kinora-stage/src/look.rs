@@ -11,7 +11,9 @@ pub(crate) fn finish(look: Look) -> Finish {
     match look {
         Look::Clay => Finish::Clay,
         Look::Cel => Finish::Cel,
-        Look::Plain | Look::Film35 | Look::Film16 | Look::Noir | Look::Watercolor => Finish::Natural,
+        Look::Plain | Look::Film35 | Look::Film16 | Look::Noir | Look::Watercolor => {
+            Finish::Natural
+        }
     }
 }
 
@@ -20,16 +22,25 @@ pub(crate) fn finish(look: Look) -> Finish {
 pub(crate) struct Scratch {
     first: Vec<Vec3>,
     second: Vec<Vec3>,
+    soft: Vec<Vec3>,
     lines: Vec<f32>,
 }
 
 /// Applies a look to display values. The grain follows from `seed` and `frame`; paper stays where it is.
-pub(crate) fn apply(look: Look, picture: &mut Picture, seed: u32, frame: u32, scratch: &mut Scratch) {
+pub(crate) fn apply(
+    look: Look,
+    picture: &mut Picture,
+    seed: u32,
+    frame: u32,
+    scratch: &mut Scratch,
+) {
     match look {
         Look::Plain => {}
         Look::Film35 => {
             halation(picture, scratch);
-            each(picture, |c, _| contrast(grade(c, Vec3::new(1.03, 1.0, 0.955)), 0.25));
+            each(picture, |c, _| {
+                contrast(grade(c, Vec3::new(1.03, 1.0, 0.955)), 0.25)
+            });
             grain(picture, 0.008, seed, frame);
         }
         Look::Film16 => {
@@ -43,16 +54,21 @@ pub(crate) fn apply(look: Look, picture: &mut Picture, seed: u32, frame: u32, sc
         Look::Noir => {
             each(picture, |c, corner| {
                 // A yellow filter, as on black-and-white film: skin light, sky dark.
-                let grey = c.dot(Vec3::new(0.40, 0.50, 0.10));
-                contrast(Vec3::splat(grey), 0.85) * (1.0 - 0.5 * corner)
+                let grey = c.dot(Vec3::new(0.40, 0.50, 0.10)).max(0.0);
+                // Printed light, or the contrast would swallow a night.
+                contrast(Vec3::splat(grey + (grey.sqrt() - grey) * 0.35), 0.85)
+                    * (1.0 - 0.5 * corner)
             });
             grain(picture, 0.01, seed, frame);
         }
         Look::Watercolor => watercolor(picture, seed, scratch),
-        Look::Clay => each(picture, |c, _| {
-            let grey = Vec3::splat(luma(c));
-            contrast(grey + (c - grey) * 1.1, -0.15)
-        }),
+        Look::Clay => {
+            defocus(picture, scratch);
+            each(picture, |c, corner| {
+                let grey = Vec3::splat(luma(c));
+                (grey + (c - grey) * 1.15) * (1.0 - 0.15 * corner)
+            });
+        }
         Look::Cel => {
             outline(picture, scratch);
             each(picture, |c, _| {
@@ -105,9 +121,53 @@ fn grain(picture: &mut Picture, sigma: f32, seed: u32, frame: u32) {
 
 /// Mixes in a blur by 1 2 1 both ways.
 fn soften(picture: &mut Picture, share: f32, scratch: &mut Scratch) {
-    blur(&picture.colour, &mut scratch.first, &mut scratch.second, picture.width, picture.height);
+    blur(
+        &picture.colour,
+        &mut scratch.first,
+        &mut scratch.second,
+        picture.width,
+        picture.height,
+    );
     for (c, soft) in picture.colour.iter_mut().zip(&scratch.second) {
         *c = c.lerp(*soft, share);
+    }
+}
+
+/// The shallow focus of a lens close to a small model: what is far before or behind the actors is soft.
+fn defocus(picture: &mut Picture, scratch: &mut Scratch) {
+    let Picture { width, height, .. } = *picture;
+    let shown = picture
+        .owners
+        .iter()
+        .zip(&picture.depth)
+        .filter(|(owner, _)| **owner > 0);
+    let (sum, count) = shown.fold((0.0, 0), |(sum, count), (_, z)| (sum + z, count + 1));
+    if count == 0 {
+        return;
+    }
+    let focus = sum / count as f32;
+    blur(
+        &picture.colour,
+        &mut scratch.first,
+        &mut scratch.second,
+        width,
+        height,
+    );
+    std::mem::swap(&mut scratch.second, &mut scratch.soft);
+    blur(
+        &scratch.soft,
+        &mut scratch.first,
+        &mut scratch.second,
+        width,
+        height,
+    );
+    for (i, c) in picture.colour.iter_mut().enumerate() {
+        // The circle of confusion grows with the difference of the inverse depths.
+        let off = (1.0 - focus / picture.depth[i]).abs();
+        *c = c.lerp(
+            scratch.second[i],
+            ramp(0.15, 0.7, off) * f32::from(u8::from(picture.owners[i] == 0)),
+        );
     }
 }
 
@@ -122,7 +182,10 @@ fn blur(from: &[Vec3], rows: &mut Vec<Vec3>, out: &mut Vec<Vec3>, width: usize, 
     out.clear();
     for y in 0..height {
         let (above, below) = (y.saturating_sub(1) * width, (y + 1).min(height - 1) * width);
-        out.extend((0..width).map(|x| (rows[above + x] + 2.0 * rows[y * width + x] + rows[below + x]) * 0.25));
+        out.extend(
+            (0..width)
+                .map(|x| (rows[above + x] + 2.0 * rows[y * width + x] + rows[below + x]) * 0.25),
+        );
     }
 }
 
@@ -170,11 +233,22 @@ fn edges(picture: &Picture, lines: &mut Vec<f32>) {
     lines.clear();
     lines.resize(width * height, 0.0);
     let between = |i: usize, k: usize| {
-        let (near, far) = (picture.depth[i].min(picture.depth[k]), picture.depth[i].max(picture.depth[k]));
-        let jump = if near.is_finite() { ((far - near) / near).min(1.0) } else { 0.0 };
+        let (near, far) = (
+            picture.depth[i].min(picture.depth[k]),
+            picture.depth[i].max(picture.depth[k]),
+        );
+        let jump = if near.is_finite() {
+            ((far - near) / near).min(1.0)
+        } else {
+            0.0
+        };
         let (a, b) = (picture.normals[i], picture.normals[k]);
         let fold = 1.0 - a.dot(b) / (a.length_squared() * b.length_squared()).max(1e-20).sqrt();
-        let other = if picture.owners[i] == picture.owners[k] { 0.0 } else { 1.0 };
+        let other = if picture.owners[i] == picture.owners[k] {
+            0.0
+        } else {
+            1.0
+        };
         // Far things keep thin lines, or a distant wood would be all ink.
         let fade = 1.0 / (1.0 + near / 30.0);
         f32::max(other, ramp(0.08, 0.3, jump) * fade).max(0.6 * ramp(0.5, 1.0, fold) * fade)
@@ -194,7 +268,11 @@ fn edges(picture: &Picture, lines: &mut Vec<f32>) {
 
 /// Marks the nearer of two pixels.
 fn mark(picture: &Picture, lines: &mut [f32], i: usize, k: usize, strength: f32) {
-    let nearer = if picture.depth[i] <= picture.depth[k] { i } else { k };
+    let nearer = if picture.depth[i] <= picture.depth[k] {
+        i
+    } else {
+        k
+    };
     lines[nearer] = lines[nearer].max(strength);
 }
 
@@ -224,36 +302,51 @@ fn watercolor(picture: &mut Picture, seed: u32, scratch: &mut Scratch) {
             // Six steps of tone, softly parted.
             let step = tone * 6.0;
             let stepped = (step.floor() + ramp(0.3, 0.7, step.fract())) / 6.0;
-            let even = wash[i] * ((stepped + 0.06) / (tone + 0.06));
+            let grey = Vec3::splat(tone);
+            let even = (grey + (wash[i] - grey) * 1.25).max(Vec3::ZERO)
+                * ((stepped + 0.06) / (tone + 0.06));
             let flow = noise(p * 0.045, seed ^ 61) - 0.5;
             let paper = noise(p * 0.55, seed ^ 62) - 0.5;
-            let pigment = (1.0 - 0.5 * rim - line) * (1.0 + 0.16 * flow + 0.09 * paper);
+            let pigment = (1.0 - 0.5 * rim - line) * (1.0 + 0.16 * flow + 0.06 * paper);
             let white = Vec3::new(0.985, 0.97, 0.94);
             // Thin paint lets the paper through.
-            picture.colour[i] = (even * pigment).lerp(white, 0.14 + 0.05 * flow + 0.04 * paper);
+            picture.colour[i] = (even * pigment).lerp(white, 0.16 + 0.05 * flow + 0.03 * paper);
         }
     }
 }
 
 /// Kuwahara's filter on 3 x 3 quadrants: each pixel takes the mean of the most even one (Kuwahara et al. 1976).
 fn kuwahara(from: &[Vec3], scratch: &mut Scratch, width: usize, height: usize) {
-    let Scratch { first: out, second: means, lines: spreads } = scratch;
+    let Scratch {
+        first: out,
+        second: means,
+        lines: spreads,
+        ..
+    } = scratch;
     // Mean and spread of the 3 x 3 block about each pixel, by sums along rows first.
     let mut rows = vec![(Vec3::ZERO, 0.0); width * height];
     for (sums, line) in rows.chunks_exact_mut(width).zip(from.chunks_exact(width)) {
         for (x, sum) in sums.iter_mut().enumerate() {
-            let three = [line[x.saturating_sub(1)], line[x], line[(x + 1).min(width - 1)]];
-            *sum = (three[0] + three[1] + three[2], three.iter().map(|c| c.length_squared()).sum());
+            let three = [
+                line[x.saturating_sub(1)],
+                line[x],
+                line[(x + 1).min(width - 1)],
+            ];
+            *sum = (
+                three[0] + three[1] + three[2],
+                three.iter().map(|c| c.length_squared()).sum(),
+            );
         }
     }
     means.clear();
     spreads.clear();
     for y in 0..height {
-        let lines = [y.saturating_sub(1), y, (y + 1).min(height - 1)].map(|y| &rows[y * width..][..width]);
-        for x in 0..width {
-            let mean = (lines[0][x].0 + lines[1][x].0 + lines[2][x].0) / 9.0;
+        let line = |y: usize| &rows[y * width..][..width];
+        let (above, below) = (line(y.saturating_sub(1)), line((y + 1).min(height - 1)));
+        for ((a, b), c) in above.iter().zip(line(y)).zip(below) {
+            let mean = (a.0 + b.0 + c.0) / 9.0;
             means.push(mean);
-            spreads.push((lines[0][x].1 + lines[1][x].1 + lines[2][x].1) / 9.0 - mean.length_squared());
+            spreads.push((a.1 + b.1 + c.1) / 9.0 - mean.length_squared());
         }
     }
     out.clear();
@@ -263,7 +356,11 @@ fn kuwahara(from: &[Vec3], scratch: &mut Scratch, width: usize, height: usize) {
             let (left, right) = (x.saturating_sub(1), (x + 1).min(width - 1));
             let mut best = above + left;
             for quadrant in [above + right, below + left, below + right] {
-                best = if spreads[quadrant] < spreads[best] { quadrant } else { best };
+                best = if spreads[quadrant] < spreads[best] {
+                    quadrant
+                } else {
+                    best
+                };
             }
             out.push(means[best]);
         }

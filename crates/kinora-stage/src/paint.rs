@@ -30,7 +30,11 @@ pub(crate) struct Batches {
 
 impl Batches {
     pub fn new() -> Self {
-        Batches { surfaces: SurfaceBatch::new(), grounds: GroundBatch::new(), skies: SkyBatch::new() }
+        Batches {
+            surfaces: SurfaceBatch::new(),
+            grounds: GroundBatch::new(),
+            skies: SkyBatch::new(),
+        }
     }
 }
 
@@ -60,7 +64,14 @@ impl Painter<'_> {
 
     /// Takes in what `id` shows at picture point `at`, to be added to `picture`, and returns its normal, of any
     /// length.
-    pub fn add(&mut self, id: Id, at: Vec2, depth: f32, target: Target, picture: &mut [Vec3]) -> Vec3 {
+    pub fn add(
+        &mut self,
+        id: Id,
+        at: Vec2,
+        depth: f32,
+        target: Target,
+        picture: &mut [Vec3],
+    ) -> Vec3 {
         if let Some((part, face)) = id.as_part() {
             let surface = self.surface(part, face, self.sight(at, depth));
             self.add_surface(&surface, target, picture);
@@ -70,7 +81,9 @@ impl Painter<'_> {
             (Id::GROUND, Some(ground)) => {
                 let exact = (ground.level - self.lens.eye.y) / self.dirs.at(at.x, at.y).y;
                 let sight = self.sight(at, if exact > 0.0 { exact } else { depth });
-                self.batches.grounds.push(target, at, sight, self.lens.scale, self.world.set.scale);
+                self.batches
+                    .grounds
+                    .push(target, at, sight, self.lens.scale, self.world.set.scale);
                 if self.batches.grounds.targets.is_full() {
                     self.flush_grounds(picture);
                 }
@@ -99,7 +112,13 @@ impl Painter<'_> {
 
     fn flush_skies(&mut self, picture: &mut [Vec3]) {
         let batch = &mut self.batches.skies;
-        sky::light(self.world.set, self.lens.scale, self.world.seed, self.world.t, batch);
+        sky::light(
+            self.world.set,
+            self.lens.scale,
+            self.world.seed,
+            self.world.t,
+            batch,
+        );
         batch.targets.settle(&batch.colours, picture);
     }
 
@@ -124,13 +143,18 @@ impl Painter<'_> {
         let material = placed.part.material;
         let unit = placed.inverse.transform_point3(sight.point);
         let mut normal = placed.normal(face, unit);
-        if matches!(placed.part.shape, Shape::Quad | Shape::Triangle) && normal.dot(sight.dir) > 0.0 {
+        if matches!(placed.part.shape, Shape::Quad | Shape::Triangle) && normal.dot(sight.dir) > 0.0
+        {
             normal = -normal;
         }
         let (mut albedo, mut gloss) = (material.albedo, material.gloss);
         if self.world.finish == Finish::Clay {
             let axes = &placed.part.transform.matrix3;
-            let size = Vec3::new(axes.x_axis.length(), axes.y_axis.length(), axes.z_axis.length());
+            let size = Vec3::new(
+                axes.x_axis.length(),
+                axes.y_axis.length(),
+                axes.z_axis.length(),
+            );
             normal = normal.normalize_or_zero() + clay_dents(unit * size);
             albedo = clay_colour(albedo);
             gloss = 0.0;
@@ -150,11 +174,23 @@ impl Painter<'_> {
 
     /// Paints the ground's pattern and passes on the ground and what it mirrors.
     fn flush_grounds(&mut self, picture: &mut [Vec3]) {
-        let Some(ground) = self.world.set.ground else { return };
-        ground::paint(&ground, self.world.seed, self.world.t, &mut self.batches.grounds);
+        let Some(ground) = self.world.set.ground else {
+            return;
+        };
+        ground::paint(
+            &ground,
+            self.world.seed,
+            self.world.t,
+            &mut self.batches.grounds,
+        );
         for i in 0..self.batches.grounds.targets.len() {
             let grounds = &self.batches.grounds;
-            let (target, sight, at, point) = (grounds.targets.get(i), grounds.sights[i], grounds.at[i], grounds.point(i));
+            let (target, sight, at, point) = (
+                grounds.targets.get(i),
+                grounds.sights[i],
+                grounds.at[i],
+                grounds.point(i),
+            );
             let normal = Vec3::new(-point.tilt.x, 1.0, -point.tilt.y);
             let mut share = 0.0;
             if point.mirror > 0.0 && self.world.finish != Finish::Clay {
@@ -166,17 +202,27 @@ impl Painter<'_> {
                 self.mirrored(at, point.tilt, away, target.share(share), picture);
             }
             let open = self.contacts.iter().fold(1.0, |open, contact| {
-                let away = ((Vec2::new(sight.point.x, sight.point.z) - contact.centre) / contact.radius).length_squared();
+                let away = ((Vec2::new(sight.point.x, sight.point.z) - contact.centre)
+                    / contact.radius)
+                    .length_squared();
                 let near = (1.0 - away).max(0.0);
                 open * (1.0 - contact.strength * near * near)
             });
-            let albedo = if self.world.finish == Finish::Clay { clay_colour(point.albedo) } else { point.albedo };
+            let albedo = if self.world.finish == Finish::Clay {
+                clay_colour(point.albedo)
+            } else {
+                point.albedo
+            };
             let surface = Surface {
                 sight,
                 normal,
                 albedo: albedo * (0.4 + 0.6 * open),
                 emission: Vec3::ZERO,
-                gloss: if ground.cover == Cover::Water { 0.9 } else { 0.5 * point.mirror },
+                gloss: if ground.cover == Cover::Water {
+                    0.9
+                } else {
+                    0.5 * point.mirror
+                },
                 open,
                 gain: point.gain,
                 // The far ground melts into the horizon.

@@ -50,9 +50,14 @@ impl Picture {
         self.glow.resize(columns * rows, Vec3::ZERO);
         let mut any = false;
         for (y, row) in self.colour.chunks_exact(self.width).enumerate() {
-            for (x, c) in row.iter().enumerate().filter(|(_, c)| c.max_element() > 0.9) {
+            for (x, c) in row
+                .iter()
+                .enumerate()
+                .filter(|(_, c)| c.max_element() > 0.9)
+            {
                 any = true;
-                self.glow[y / CELL * columns + x / CELL] += (c - 0.9).max(Vec3::ZERO) / (CELL * CELL) as f32;
+                self.glow[y / CELL * columns + x / CELL] +=
+                    (c - 0.9).max(Vec3::ZERO) / (CELL * CELL) as f32;
             }
         }
         if !any {
@@ -72,7 +77,8 @@ impl Picture {
         for (y, row) in self.colour.chunks_exact_mut(self.width).enumerate() {
             let (above, below, share) = place(y, rows);
             for (k, cell) in line.iter_mut().enumerate() {
-                *cell = self.glow[above * columns + k].lerp(self.glow[below * columns + k], share) * strength;
+                *cell = self.glow[above * columns + k].lerp(self.glow[below * columns + k], share)
+                    * strength;
             }
             for (c, &(left, right, share)) in row.iter_mut().zip(&across) {
                 *c += line[left].lerp(line[right], share);
@@ -111,7 +117,11 @@ fn display(x: f32) -> f32 {
     let b = a.sqrt();
     let c = b.sqrt();
     let curve = 0.585_122_4 * a + 0.783_140_36 * b - 0.368_262_74 * c;
-    if x < 0.003_130_8 { 12.92 * x } else { curve.min(1.0) }
+    if x < 0.003_130_8 {
+        12.92 * x
+    } else {
+        curve.min(1.0)
+    }
 }
 
 /// Smooths a small picture by the kernel 1 2 3 2 1 both ways.

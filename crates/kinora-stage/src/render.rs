@@ -28,7 +28,9 @@ pub struct Render {
 impl Render {
     /// The bytes of frame `index`, [height, width, 3]; none past the end.
     pub fn frame(&self, index: usize) -> Option<&[u8]> {
-        self.frames.chunks_exact(frame_bytes(&self.format)).nth(index)
+        self.frames
+            .chunks_exact(frame_bytes(&self.format))
+            .nth(index)
     }
 }
 
@@ -36,7 +38,9 @@ impl Render {
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum StageError {
     /// A side of the picture is 0 or too long.
-    #[error("a picture of {width}x{height} can't be rendered; each side must be 1 to {MOST_PIXELS_A_SIDE} pixels")]
+    #[error(
+        "a picture of {width}x{height} can't be rendered; each side must be 1 to {MOST_PIXELS_A_SIDE} pixels"
+    )]
     Size {
         /// Pixels across.
         width: u32,
@@ -44,7 +48,9 @@ pub enum StageError {
         height: u32,
     },
     /// No frames, or more than fit in memory.
-    #[error("{frames} frames of {width}x{height} can't be rendered; ask for 1 frame or more and at most {MOST_BYTES} bytes in all")]
+    #[error(
+        "{frames} frames of {width}x{height} can't be rendered; ask for 1 frame or more and at most {MOST_BYTES} bytes in all"
+    )]
     Length {
         /// Number of frames.
         frames: u32,
@@ -72,14 +78,23 @@ fn frame_bytes(format: &Format) -> usize {
 }
 
 fn check(format: &Format) -> Result<(), StageError> {
-    let Format { width, height, frames, fps } = *format;
+    let Format {
+        width,
+        height,
+        frames,
+        fps,
+    } = *format;
     let side = 1..=MOST_PIXELS_A_SIDE;
     if !side.contains(&width) || !side.contains(&height) {
         return Err(StageError::Size { width, height });
     }
     let bytes = u64::from(width) * u64::from(height) * 3 * u64::from(frames);
     if frames == 0 || bytes > MOST_BYTES {
-        return Err(StageError::Length { frames, width, height });
+        return Err(StageError::Length {
+            frames,
+            width,
+            height,
+        });
     }
     if !(fps > 0.0 && fps <= 1000.0) {
         return Err(StageError::Rate { fps });
@@ -99,21 +114,38 @@ pub fn render(scene: &Scene, format: Format) -> Result<Render, StageError> {
 ///
 /// # Errors
 /// As `render`, and if the range is empty or reaches past the clip's end.
-pub fn render_range(scene: &Scene, format: Format, range: Range<u32>) -> Result<Render, StageError> {
+pub fn render_range(
+    scene: &Scene,
+    format: Format,
+    range: Range<u32>,
+) -> Result<Render, StageError> {
     let shoot = Shoot::new(scene, format)?;
-    let part = Format { frames: range.end.saturating_sub(range.start), ..format };
+    let part = Format {
+        frames: range.end.saturating_sub(range.start),
+        ..format
+    };
     check(&part)?;
     if range.end > format.frames {
-        return Err(StageError::Length { frames: range.end, width: format.width, height: format.height });
+        return Err(StageError::Length {
+            frames: range.end,
+            width: format.width,
+            height: format.height,
+        });
     }
     let mut frames = vec![0; frame_bytes(&part) * part.frames as usize];
-    frames.par_chunks_exact_mut(frame_bytes(&part)).enumerate().for_each_init(
-        || shoot.desk(),
-        |desk, (index, out)| {
-            shoot.draw(range.start as usize + index, desk, out);
-        },
-    );
-    Ok(Render { format: part, frames })
+    frames
+        .par_chunks_exact_mut(frame_bytes(&part))
+        .enumerate()
+        .for_each_init(
+            || shoot.desk(),
+            |desk, (index, out)| {
+                shoot.draw(range.start as usize + index, desk, out);
+            },
+        );
+    Ok(Render {
+        format: part,
+        frames,
+    })
 }
 
 /// Renders a scene and tells what is where in each frame.
@@ -155,9 +187,19 @@ impl<'a> Shoot<'a> {
         check(&format)?;
         scene.validate()?;
         let set = sets::build(scene);
-        let fixed: Vec<Placed> = set.parts.iter().filter_map(|part| Placed::new(*part, 0)).collect();
-        let mut shoot =
-            Shoot { scene, format, set, fixed, fixed_shadow: ShadowMap::empty(), seed: texture::fold(scene.seed) };
+        let fixed: Vec<Placed> = set
+            .parts
+            .iter()
+            .filter_map(|part| Placed::new(*part, 0))
+            .collect();
+        let mut shoot = Shoot {
+            scene,
+            format,
+            set,
+            fixed,
+            fixed_shadow: ShadowMap::empty(),
+            seed: texture::fold(scene.seed),
+        };
         shoot.fixed_shadow = shoot.shadow_of_set();
         Ok(shoot)
     }
@@ -173,25 +215,46 @@ impl<'a> Shoot<'a> {
         if self.set.key.shadow <= 0.0 {
             return ShadowMap::empty();
         }
-        let ends = [0.0, 1.0].map(|share| blocking::place(self.scene, share * self.duration(), self.duration()));
-        let spots: Vec<Vec3> = ends.iter().flatten().map(|place| place.translation.into()).collect();
-        let (low, high) = spots.iter().fold((Vec3::INFINITY, Vec3::NEG_INFINITY), |(l, h), p| (l.min(*p), h.max(*p)));
+        let ends = [0.0, 1.0]
+            .map(|share| blocking::place(self.scene, share * self.duration(), self.duration()));
+        let spots: Vec<Vec3> = ends
+            .iter()
+            .flatten()
+            .map(|place| place.translation.into())
+            .collect();
+        let (low, high) = spots
+            .iter()
+            .fold((Vec3::INFINITY, Vec3::NEG_INFINITY), |(l, h), p| {
+                (l.min(*p), h.max(*p))
+            });
         let radius = (high - low).length() * 0.5 + 12.0 * self.set.scale;
         let mut map = ShadowMap::new(SIZE);
-        map.draw(self.set.key.direction, (low + high) * 0.5, radius, &self.fixed);
+        map.draw(
+            self.set.key.direction,
+            (low + high) * 0.5,
+            radius,
+            &self.fixed,
+        );
         map
     }
 
     fn desk(&self) -> Desk {
         let (width, height) = (self.format.width as usize, self.format.height as usize);
-        Desk { canvas: Canvas::new(width, height), scratch: look::Scratch::default() }
+        Desk {
+            canvas: Canvas::new(width, height),
+            scratch: look::Scratch::default(),
+        }
     }
 
     fn moment(&self, index: usize) -> Moment {
         let (t, duration) = (index as f32 / self.format.fps, self.duration());
         let places = blocking::place(self.scene, t, duration);
         let pose = |(k, place): (usize, &Affine3A)| {
-            let mut parts = subjects::pose(&self.scene.cast[k], self.scene.seed.wrapping_add(k as u64), t);
+            let mut parts = subjects::pose(
+                &self.scene.cast[k],
+                self.scene.seed.wrapping_add(k as u64),
+                t,
+            );
             for part in &mut parts {
                 part.transform = *place * part.transform;
             }
@@ -199,7 +262,12 @@ impl<'a> Shoot<'a> {
         };
         Moment {
             t,
-            camera: camera::camera(self.scene, self.format.width as f32 / self.format.height as f32, t, duration),
+            camera: camera::camera(
+                self.scene,
+                self.format.width as f32 / self.format.height as f32,
+                t,
+                duration,
+            ),
             actors: places.iter().enumerate().map(pose).collect(),
         }
     }
@@ -219,7 +287,13 @@ impl<'a> Shoot<'a> {
         weather::draw(&self.set, &lens, self.seed, moment.t, picture);
         picture.bloom(0.35);
         picture.develop();
-        look::apply(self.scene.look, picture, self.seed, index as u32, &mut desk.scratch);
+        look::apply(
+            self.scene.look,
+            picture,
+            self.seed,
+            index as u32,
+            &mut desk.scratch,
+        );
         picture.write(out);
         (moment.camera, lens)
     }
@@ -229,7 +303,12 @@ impl<'a> Shoot<'a> {
         let picture = &desk.canvas.picture;
         FrameTruth {
             camera: CameraPose::new(&camera, &lens),
-            actors: truth::actors(picture.width, &picture.owners, &picture.depth, self.scene.cast.len()),
+            actors: truth::actors(
+                picture.width,
+                &picture.owners,
+                &picture.depth,
+                self.scene.cast.len(),
+            ),
             owners: picture.owners.clone(),
             depth: picture.depth.clone(),
         }

@@ -30,7 +30,11 @@ pub(crate) struct Sight {
 
 impl Sight {
     pub fn new(eye: Vec3, dir: Vec3, depth: f32) -> Self {
-        Sight { point: eye + dir * depth, dir, depth }
+        Sight {
+            point: eye + dir * depth,
+            dir,
+            depth,
+        }
     }
 }
 
@@ -52,7 +56,10 @@ struct Tint {
 
 impl Tint {
     fn new(colour: Vec3) -> Self {
-        Tint { set: colour, actor: Vec3::splat(luma(colour)).lerp(colour, 0.6) }
+        Tint {
+            set: colour,
+            actor: Vec3::splat(luma(colour)).lerp(colour, 0.5),
+        }
     }
 
     #[inline(always)]
@@ -80,7 +87,9 @@ impl Lamp {
             colour: Tint::new(light.colour * strength),
             limit: light.reach * light.reach,
             direction: light.beam.map_or(Vec3::Y, |b| b.direction),
-            beam: light.beam.map_or([-3.0, -2.0], |b| [b.half_angle.cos(), (b.half_angle * 0.75).cos()]),
+            beam: light.beam.map_or([-3.0, -2.0], |b| {
+                [b.half_angle.cos(), (b.half_angle * 0.75).cos()]
+            }),
         }
     }
 
@@ -93,7 +102,10 @@ impl Lamp {
         let window = (1.0 - square / self.limit).max(0.0);
         // Inverse square, softened near the light and brought to 0 at the reach; 1 at half the reach.
         let strength = window * window / 0.5625 * (0.5 * self.limit) / (square + 0.25 * self.limit);
-        (toward, strength * ramp(self.beam[0], self.beam[1], -toward.dot(self.direction)))
+        (
+            toward,
+            strength * ramp(self.beam[0], self.beam[1], -toward.dot(self.direction)),
+        )
     }
 }
 
@@ -111,8 +123,15 @@ pub(crate) struct World<'a> {
 }
 
 impl<'a> World<'a> {
-    pub fn new(set: &'a Set, shadows: [&'a ShadowMap; 2], finish: Finish, seed: u32, t: f32) -> Self {
-        let lamp = |(i, light): (usize, &PointLight)| Lamp::new(light, flicker(light, i as i32, seed, t));
+    pub fn new(
+        set: &'a Set,
+        shadows: [&'a ShadowMap; 2],
+        finish: Finish,
+        seed: u32,
+        t: f32,
+    ) -> Self {
+        let lamp =
+            |(i, light): (usize, &PointLight)| Lamp::new(light, flicker(light, i as i32, seed, t));
         World {
             set,
             shadows,
@@ -230,7 +249,10 @@ pub(crate) fn light(world: &World, batch: &mut SurfaceBatch) {
 /// Brings vectors to unit length and finds what the ground hides.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 fn prepare(world: &World, b: &mut SurfaceBatch) {
-    let level = world.set.ground.map_or(f32::NEG_INFINITY, |ground| ground.level);
+    let level = world
+        .set
+        .ground
+        .map_or(f32::NEG_INFINITY, |ground| ground.level);
     let rise = 1.0 / (0.4 * world.set.scale);
     for i in 0..BATCH {
         let (normal, dir) = (b.normal.get(i), b.to_eye.get(i));
@@ -259,8 +281,14 @@ fn collect(world: &World, b: &mut SurfaceBatch) {
         let (above, below) = (world.above.on(actor), world.below.on(actor));
         let sun = world.key.on(actor) * ((1.0 - key.shadow * (1.0 - b.sun[i])) * b.gain[i]);
         let square = normal.dot(key.direction).max(0.0);
-        b.diffuse.set(i, below.lerp(above, normal.y * 0.5 + 0.5) * b.open[i] + sun * square);
-        b.highlight.set(i, sun * shine(normal, to_eye, b.gloss[i], key.direction, square));
+        b.diffuse.set(
+            i,
+            below.lerp(above, normal.y * 0.5 + 0.5) * b.open[i] + sun * square,
+        );
+        b.highlight.set(
+            i,
+            sun * shine(normal, to_eye, b.gloss[i], key.direction, square),
+        );
     }
     for lamp in &world.lamps {
         for i in 0..BATCH {
@@ -268,8 +296,17 @@ fn collect(world: &World, b: &mut SurfaceBatch) {
             let light = lamp.colour.on(b.actor[i]) * strength;
             let square = b.normal.get(i).dot(toward);
             // A little wraps round the edge, as from a lamp that is not a point.
-            b.diffuse.set(i, b.diffuse.get(i) + light * ((square + 0.2) * (1.0 / 1.2)).max(0.0));
-            let shine = shine(b.normal.get(i), b.to_eye.get(i), b.gloss[i], toward, square.max(0.0));
+            b.diffuse.set(
+                i,
+                b.diffuse.get(i) + light * ((square + 0.2) * (1.0 / 1.2)).max(0.0),
+            );
+            let shine = shine(
+                b.normal.get(i),
+                b.to_eye.get(i),
+                b.gloss[i],
+                toward,
+                square.max(0.0),
+            );
             b.highlight.set(i, b.highlight.get(i) + light * shine);
         }
     }
@@ -289,19 +326,30 @@ fn collect(world: &World, b: &mut SurfaceBatch) {
             b.diffuse.set(i, diffuse * (bands(bright) / bright));
             let highlight = b.highlight.get(i);
             let strong = luma(highlight);
-            b.highlight.set(i, highlight * (if strong > 0.25 { 0.4 / strong } else { 0.0 }));
+            b.highlight.set(
+                i,
+                highlight * (if strong > 0.25 { 0.4 / strong } else { 0.0 }),
+            );
         }
     }
     let (fog, horizon) = (world.set.fog, world.set.sky.horizon);
     for i in 0..BATCH {
-        let facing = b.normal.get(i).dot(b.to_eye.get(i)).max(0.0).min(1.0);
+        let facing = b.normal.get(i).dot(b.to_eye.get(i)).clamp(0.0, 1.0);
         // A faint edge light parts every subject from what is behind it.
         let edge = (1.0 - facing) * (1.0 - facing) * (1.0 - facing);
         let sheen = world.above.on(b.actor[i]) * (edge * (0.10 + 0.6 * b.gloss[i]) * b.open[i]);
-        let own = b.albedo.get(i) * b.diffuse.get(i) + b.highlight.get(i) + sheen + b.emission.get(i);
+        let own =
+            b.albedo.get(i) * b.diffuse.get(i) + b.highlight.get(i) + sheen + b.emission.get(i);
         let far = own + (horizon - own) * b.haze[i];
         let seen = fog.colour + (far - fog.colour) * fade(fog.density * b.distance[i]);
-        b.colours.set(i, Vec3::new(seen.x.min(BRIGHTEST), seen.y.min(BRIGHTEST), seen.z.min(BRIGHTEST)));
+        b.colours.set(
+            i,
+            Vec3::new(
+                seen.x.min(BRIGHTEST),
+                seen.y.min(BRIGHTEST),
+                seen.z.min(BRIGHTEST),
+            ),
+        );
     }
 }
 
@@ -328,8 +376,8 @@ fn bands(bright: f32) -> f32 {
 /// Modelling clay is a little paler and warmer than paint, and never black.
 pub(crate) fn clay_colour(albedo: Vec3) -> Vec3 {
     let grey = Vec3::splat(luma(albedo));
-    let strong = grey + (albedo - grey) * 1.15;
-    strong.max(Vec3::ZERO) * 0.88 + Vec3::new(0.05, 0.045, 0.04)
+    let strong = grey + (albedo - grey) * 1.1;
+    strong.max(Vec3::ZERO) * 0.85 + Vec3::new(0.07, 0.062, 0.055)
 }
 
 /// Finger-sized dents, as a change of the normal, at a point in the part's own metres.
@@ -337,6 +385,6 @@ pub(crate) fn clay_dents(p: Vec3) -> Vec3 {
     let q = Vec2::new(p.x + 0.7 * p.z, p.y - 0.4 * p.z);
     let wide = Vec2::new(noise(q * 14.0, 51), noise(q * 14.0, 52)) - 0.5;
     let fine = Vec2::new(noise(q * 45.0, 53), noise(q * 45.0, 54)) - 0.5;
-    let tilt = wide * 0.7 + fine * 0.35;
+    let tilt = wide * 0.9 + fine * 0.45;
     Vec3::new(tilt.x, tilt.y, -0.7 * tilt.x)
 }

@@ -30,8 +30,17 @@ struct View {
 impl ShadowMap {
     /// A map of `size` x `size` pixels, with nothing drawn yet.
     pub fn new(size: usize) -> Self {
-        let view = View { axes: [Vec3::ZERO; 3], offsets: [0.0; 3], texel: 0.0, size: size as i32 };
-        ShadowMap { view, layer: Layer::new(size, size, COARSE), drawn: false }
+        let view = View {
+            axes: [Vec3::ZERO; 3],
+            offsets: [0.0; 3],
+            texel: 0.0,
+            size: size as i32,
+        };
+        ShadowMap {
+            view,
+            layer: Layer::new(size, size, COARSE),
+            drawn: false,
+        }
     }
 
     /// A map that shadows nothing.
@@ -60,7 +69,12 @@ impl ShadowMap {
         for (offset, axis) in offsets.iter_mut().zip(axes) {
             *offset -= axis.dot(lens.eye);
         }
-        self.view = View { axes, offsets, texel: lens.scale, ..self.view };
+        self.view = View {
+            axes,
+            offsets,
+            texel: lens.scale,
+            ..self.view
+        };
         for placed in parts {
             if placed.part.material.opacity >= 1.0 {
                 self.layer.draw(&lens, placed, Id::part(0));
@@ -75,19 +89,26 @@ impl ShadowMap {
         if !self.drawn {
             return;
         }
-        let mut taps = Taps { first: [0; BATCH], u: [0.0; BATCH], v: [0.0; BATCH], depth: [0.0; BATCH] };
+        let mut taps = Taps {
+            first: [0; BATCH],
+            u: [0.0; BATCH],
+            v: [0.0; BATCH],
+            depth: [0.0; BATCH],
+        };
         find(&self.view, points, normals, &mut taps);
         let mut near = [[0.0; BATCH]; 4];
         let below = self.layer.width;
         for (i, &first) in taps.first.iter().enumerate() {
             let first = first as usize;
-            for (row, k) in near.iter_mut().zip([first, first + 1, first + below, first + below + 1]) {
+            for (row, k) in
+                near.iter_mut()
+                    .zip([first, first + 1, first + below, first + below + 1])
+            {
                 row[i] = self.layer.depth[k];
             }
         }
         compare(&taps, &near, lit);
     }
-
 }
 
 /// Where in the map each point looks.
@@ -102,7 +123,12 @@ struct Taps {
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 fn find(view: &View, points: &Row3, normals: &Row3, taps: &mut Taps) {
-    let View { axes, offsets, texel, size } = *view;
+    let View {
+        axes,
+        offsets,
+        texel,
+        size,
+    } = *view;
     for i in 0..BATCH {
         // Lifting the point off its surface by about a texel keeps it out of its own shadow.
         let lifted = points.get(i) + normals.get(i) * (1.2 * texel + 0.005);

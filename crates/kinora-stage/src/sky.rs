@@ -16,7 +16,11 @@ pub(crate) struct SkyBatch {
 
 impl SkyBatch {
     pub fn new() -> Self {
-        SkyBatch { targets: Targets::EMPTY, dirs: Row3([[0.0; BATCH], [1.0; BATCH], [0.0; BATCH]]), colours: Row3::ZERO }
+        SkyBatch {
+            targets: Targets::EMPTY,
+            dirs: Row3([[0.0; BATCH], [1.0; BATCH], [0.0; BATCH]]),
+            colours: Row3::ZERO,
+        }
     }
 
     /// Takes in a direction of any length.
@@ -28,7 +32,8 @@ impl SkyBatch {
     #[inline(always)]
     fn each(&mut self, map: impl Fn(Vec3, Vec3) -> Vec3) {
         for i in 0..BATCH {
-            self.colours.set(i, map(self.dirs.get(i), self.colours.get(i)));
+            self.colours
+                .set(i, map(self.dirs.get(i), self.colours.get(i)));
         }
     }
 }
@@ -59,7 +64,11 @@ pub(crate) fn light(set: &Set, pixel: f32, seed: u32, t: f32, batch: &mut SkyBat
         /// Height of the fog bank in metres of the set: rays that climb leave it.
         const BANK: f32 = 40.0;
         let thickness = set.fog.density * BANK * set.scale;
-        batch.each(|dir, colour| set.fog.colour.lerp(colour, fade(thickness / (dir.y.abs() + 0.02))));
+        batch.each(|dir, colour| {
+            set.fog
+                .colour
+                .lerp(colour, fade(thickness / (dir.y.abs() + 0.02)))
+        });
     }
 }
 
@@ -78,7 +87,9 @@ fn draw_disc(disc: &Disc, dir: Vec3, pixel: f32, colour: Vec3) -> Vec3 {
 fn clouds(amount: f32, dir: Vec3, seed: u32, t: f32) -> f32 {
     let edge = 0.78 - 0.6 * amount;
     let p = Vec2::new(dir.x, dir.z) * (1.1 / (dir.y.max(0.0) + 0.12)) + Vec2::splat(t * 0.02);
-    let n = 0.55 * noise(p, seed ^ 21) + 0.3 * noise(p * 2.3, seed ^ 22) + 0.15 * noise(p * 5.1, seed ^ 23);
+    let n = 0.55 * noise(p, seed ^ 21)
+        + 0.3 * noise(p * 2.3, seed ^ 22)
+        + 0.15 * noise(p * 5.1, seed ^ 23);
     ramp(edge, edge + 0.22, n) * ramp(0.0, 0.18, dir.y) * 0.85
 }
 
@@ -99,7 +110,10 @@ fn stars(dir: Vec3, density: f32, pixel: f32, seed: u32) -> Vec3 {
     if unit(x, y, seed) > density * 0.6 {
         return Vec3::ZERO;
     }
-    let at = Vec2::new(0.2 + 0.6 * unit(x, y, seed ^ 1), 0.2 + 0.6 * unit(x, y, seed ^ 2));
+    let at = Vec2::new(
+        0.2 + 0.6 * unit(x, y, seed ^ 1),
+        0.2 + 0.6 * unit(x, y, seed ^ 2),
+    );
     let away = (Vec2::new(fx, fy) - at).length() / CELLS / (pixel * 0.75);
     let bright = unit(x, y, seed ^ 3);
     let tint = Vec3::new(1.0, 0.95, 0.9).lerp(Vec3::new(0.8, 0.9, 1.0), unit(x, y, seed ^ 4));

@@ -27,7 +27,10 @@ pub struct FrameTruth {
 impl FrameTruth {
     /// Visible mask of actor `k`, row-major [height * width].
     pub fn mask(&self, k: usize) -> Vec<bool> {
-        self.owners.iter().map(|&owner| usize::from(owner) == k + 1).collect()
+        self.owners
+            .iter()
+            .map(|&owner| usize::from(owner) == k + 1)
+            .collect()
     }
 }
 
@@ -48,7 +51,12 @@ impl CameraPose {
     pub(crate) fn new(camera: &Camera, lens: &Lens) -> Self {
         let row = |axis: glam::Vec3| [axis.x, axis.y, axis.z, -axis.dot(lens.eye)];
         CameraPose {
-            view: [row(lens.right), row(lens.up), row(lens.forward), [0.0, 0.0, 0.0, 1.0]],
+            view: [
+                row(lens.right),
+                row(lens.up),
+                row(lens.forward),
+                [0.0, 0.0, 0.0, 1.0],
+            ],
             eye: camera.eye.to_array(),
             target: camera.target.to_array(),
             fov_y: camera.fov_y,
@@ -82,12 +90,26 @@ pub struct Bounds {
 
 /// Gathers each actor's truth from the pixels' owners and depths.
 pub(crate) fn actors(width: usize, owners: &[u8], depth: &[f32], count: usize) -> Vec<ActorTruth> {
-    let mut found = vec![ActorTruth { bounds: None, pixels: 0, depth: None }; count];
+    let mut found = vec![
+        ActorTruth {
+            bounds: None,
+            pixels: 0,
+            depth: None
+        };
+        count
+    ];
     let mut sums = vec![0.0f64; count];
     for (i, (&owner, &z)) in owners.iter().zip(depth).enumerate() {
-        let Some(k) = usize::from(owner).checked_sub(1).filter(|k| *k < count) else { continue };
+        let Some(k) = usize::from(owner).checked_sub(1).filter(|k| *k < count) else {
+            continue;
+        };
         let (x, y) = ((i % width) as u32, (i / width) as u32);
-        let old = found[k].bounds.unwrap_or(Bounds { left: x, top: y, right: x + 1, bottom: y + 1 });
+        let old = found[k].bounds.unwrap_or(Bounds {
+            left: x,
+            top: y,
+            right: x + 1,
+            bottom: y + 1,
+        });
         found[k].bounds = Some(Bounds {
             left: old.left.min(x),
             top: old.top.min(y),

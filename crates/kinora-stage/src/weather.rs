@@ -68,7 +68,8 @@ pub(crate) fn draw(set: &Set, lens: &Lens, seed: u32, t: f32, picture: &mut Pict
         let random = |k: u32| unit(i, k as i32, seed ^ 0x0A17);
         let phase = random(3) * std::f32::consts::TAU;
         let pace = 0.8 + 0.4 * random(4);
-        let swing = Vec3::new((t * 1.7 + phase).sin(), 0.0, (t * 1.3 + phase * 2.0).cos()) * kind.sway;
+        let swing =
+            Vec3::new((t * 1.7 + phase).sin(), 0.0, (t * 1.3 + phase * 2.0).cos()) * kind.sway;
         let start = Vec3::new(random(0), random(1), random(2)) * room;
         let place = start + (kind.velocity * (pace * t) + swing) * set.scale;
         // The same pattern fills all space, box by box, so a particle never jumps when the camera moves.
@@ -77,7 +78,9 @@ pub(crate) fn draw(set: &Set, lens: &Lens, seed: u32, t: f32, picture: &mut Pict
         let head = middle + offset * room;
         let rim = offset.abs().max_element() * 2.0;
         let tail = head - kind.velocity * (pace * kind.shutter * set.scale);
-        let (Some((a, depth)), Some((b, _))) = (lens.project(head), lens.project(tail)) else { continue };
+        let (Some((a, depth)), Some((b, _))) = (lens.project(head), lens.project(tail)) else {
+            continue;
+        };
         let near = ((depth / set.scale - 0.5) / 0.8).clamp(0.0, 1.0);
         let opacity = kind.opacity * near * (1.0 - rim.powi(4)) * (0.6 + 0.4 * random(5));
         let radius = kind.radius * set.scale / (lens.scale * depth);
@@ -88,17 +91,31 @@ pub(crate) fn draw(set: &Set, lens: &Lens, seed: u32, t: f32, picture: &mut Pict
 }
 
 /// Draws a soft-edged line of half-width `radius` pixels; thinner than a pixel it grows fainter instead.
-fn streak(picture: &mut Picture, a: Vec2, b: Vec2, radius: f32, depth: f32, light: Vec3, opacity: f32) {
+fn streak(
+    picture: &mut Picture,
+    a: Vec2,
+    b: Vec2,
+    radius: f32,
+    depth: f32,
+    light: Vec3,
+    opacity: f32,
+) {
     const THIN: f32 = 0.55;
     let wide = radius.max(THIN);
     let along = b - a;
-    let opacity = if along.length_squared() > 1.0 { opacity * radius / wide } else { opacity * (radius / wide).powi(2) };
+    let opacity = if along.length_squared() > 1.0 {
+        opacity * radius / wide
+    } else {
+        opacity * (radius / wide).powi(2)
+    };
     if opacity < 0.012 {
         return;
     }
     let reach = wide + 0.5;
     let (low, high) = (a.min(b) - reach, a.max(b) + reach);
-    let range = |low: f32, high: f32, most: usize| low.clamp(0.0, most as f32) as usize..high.ceil().clamp(0.0, most as f32) as usize;
+    let range = |low: f32, high: f32, most: usize| {
+        low.clamp(0.0, most as f32) as usize..high.ceil().clamp(0.0, most as f32) as usize
+    };
     for y in range(low.y, high.y, picture.height) {
         for x in range(low.x, high.x, picture.width) {
             let i = y * picture.width + x;

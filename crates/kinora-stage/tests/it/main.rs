@@ -1,0 +1,3 @@
+//! The stage as its users see it.
+
+mod render;
