@@ -54,7 +54,7 @@ impl Kernel<1> for Activation {
 }
 
 // The tanh form x/2 * (1 + tanh(u)) equals x * sigmoid(2u), u = sqrt(2/pi) * (x + 0.044715 x^3).
-const LINEAR: f32 = 1.595_769_1;
+const LINEAR: f32 = 1.595_769;
 const CUBIC: f32 = LINEAR * 0.044_715;
 
 #[multiversion(targets = "simd")]
