@@ -9,7 +9,7 @@ const FORMAT: Format = Format {
     frames: 25,
     fps: 12.0,
 };
-const CLIPS: u64 = 24;
+const CLIPS: u64 = 12;
 
 fn clips_a_second(look: Look) -> f64 {
     let start = Instant::now();
