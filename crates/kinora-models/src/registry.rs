@@ -47,10 +47,16 @@ pub struct BuiltIn {
 
 macro_rules! shipped {
     (str $name:literal) => {
-        Cow::Borrowed(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/", $name)))
+        Cow::Borrowed(include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../models/",
+            $name
+        )))
     };
     (bytes $name:literal) => {
-        Cow::Borrowed(include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/", $name)).as_slice())
+        Cow::Borrowed(
+            include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/", $name)).as_slice(),
+        )
     };
 }
 
@@ -121,13 +127,31 @@ impl Model {
         let config = Config::from_json(&files.config)?;
         let tokenizer = Tokenizer::from_json(&files.vocabulary)?;
         if tokenizer.len() > config.text.vocabulary {
-            return Err(ModelError::Vocabulary { words: tokenizer.len(), rows: config.text.vocabulary });
+            return Err(ModelError::Vocabulary {
+                words: tokenizer.len(),
+                rows: config.text.vocabulary,
+            });
         }
         let mut init = Init::zeros(device);
-        let vae = weights::load(Vae::new(&config.vae, &mut init), &files.vae)
-            .map_err(|source| ModelError::Weights { file: file::VAE, source })?;
-        let painter = weights::load(Kinora1::new(&config, &mut init), &files.dit)
-            .map_err(|source| ModelError::Weights { file: file::DIT, source })?;
-        Ok(Self { config, tokenizer, vae, painter })
+        let vae =
+            weights::load(Vae::new(&config.vae, &mut init), &files.vae).map_err(|source| {
+                ModelError::Weights {
+                    file: file::VAE,
+                    source,
+                }
+            })?;
+        let painter =
+            weights::load(Kinora1::new(&config, &mut init), &files.dit).map_err(|source| {
+                ModelError::Weights {
+                    file: file::DIT,
+                    source,
+                }
+            })?;
+        Ok(Self {
+            config,
+            tokenizer,
+            vae,
+            painter,
+        })
     }
 }

@@ -24,7 +24,7 @@ use kinora_models::{
     kinora1::{Config, Defaults, Kinora1, Tokenizer, Vae, latent_frames},
     registry::Model,
 };
-use kinora_nn::{Init, noise};
+use kinora_nn::{Init, Precision, noise};
 use kinora_stage::{Length, Scene, caption};
 use rand::Rng;
 use std::{collections::BTreeMap, path::Path, sync::atomic::AtomicBool};
@@ -52,7 +52,7 @@ impl DitTask {
     /// Prepares the task over rendered clips: encodes them, measures the latents and gathers the captions' words.
     ///
     /// # Errors
-    /// When the autoencoder can't be read, a batch names no bucket or asks for more frames than its clips have, or
+    /// When a share is no share, the autoencoder can't be read, a batch names no bucket or asks for more frames than its clips have, or
     /// the caches can't be written.
     pub fn new(
         config: DitTraining,
@@ -61,6 +61,16 @@ impl DitTask {
         stop: &AtomicBool,
         report: &mut dyn FnMut(Event),
     ) -> Result<Self, TrainError> {
+        let flow = &config.flow;
+        let shares = flow.caption_lengths;
+        if !(0.0..=1.0).contains(&flow.caption_dropout)
+            || shares.iter().any(|share| *share < 0.0)
+            || shares.iter().sum::<f64>() <= 0.0
+        {
+            return Err(TrainError::Config(format!(
+                "{flow:?}: caption_dropout is 0 to 1, and some caption_lengths are above 0"
+            )));
+        }
         let vae = export::read_vae(model, &config.vae)?;
         let mark = export::vae_mark(&config.vae)?;
         let mut latents = Vec::with_capacity(config.batches.len());
@@ -114,7 +124,7 @@ impl DitTask {
 
     /// The model with fresh weights.
     pub fn fresh(&self) -> Pupil {
-        let mut init = Init::new(self.config.seed, &self.device);
+        let mut init = Init::new(self.config.seed, &self.device).with_precision(Precision::Bf16);
         let kinora1 = Kinora1::new(&self.model, &mut init);
         Pupil {
             kinora1,
@@ -122,19 +132,24 @@ impl DitTask {
         }
     }
 
-    /// The caption of a clip on one pass over the data, or nothing for the samples without.
-    fn caption(&self, scene: &Scene, index: u64) -> Vec<u32> {
-        let flow = &self.config.flow;
-        let mut rng = generator(self.config.seed, Purpose::Caption, index);
-        if rng.random_bool(flow.caption_dropout) {
-            return Vec::new();
-        }
-        let mut ticket = rng.random::<f64>() * flow.caption_lengths.iter().sum::<f64>();
-        let chosen = flow.caption_lengths.iter().position(|share| {
+    /// How long the captions of a step are: all of a batch alike, so that no time goes into padding.
+    fn length(&self, step: u64) -> Length {
+        let shares = self.config.flow.caption_lengths;
+        let mut rng = generator(self.config.seed, Purpose::Length, step);
+        let mut ticket = rng.random::<f64>() * shares.iter().sum::<f64>();
+        let chosen = shares.iter().position(|share| {
             ticket -= share;
             ticket < 0.0
         });
-        let length = chosen.map_or(Length::Paragraph, |place| Length::ALL[place]);
+        chosen.map_or(Length::Paragraph, |place| Length::ALL[place])
+    }
+
+    /// The caption of a clip on one pass over the data, or nothing for the samples without.
+    fn caption(&self, scene: &Scene, length: Length, index: u64) -> Vec<u32> {
+        let mut rng = generator(self.config.seed, Purpose::Caption, index);
+        if rng.random_bool(self.config.flow.caption_dropout) {
+            return Vec::new();
+        }
         self.tokenizer.encode(&caption(scene, length, &mut rng)).ids
     }
 
@@ -157,6 +172,7 @@ impl Task for DitTask {
         let kind = &self.config.batches[batch.source];
         let cache = &self.latents[batch.source];
         let stats = &self.model.latent;
+        let length = self.length(step);
         let (mut clean, mut captions, mut classes) = (Vec::new(), Vec::new(), Vec::new());
         for &(record, pass) in &batch.records {
             let latent = cache.read(record, latent_frames(kind.frames))?;
@@ -168,7 +184,7 @@ impl Task for DitTask {
                     .map(|(value, (mean, std))| (value - mean) / std),
             );
             let scene = &cache.label(record).scene;
-            captions.push(self.caption(scene, (pass << 32 | record) << 8 | batch.source as u64));
+            captions.push(self.caption(scene, length, (pass << 32 | record) << 8 | batch.source as u64));
             classes.push(
                 Attribute::ALL
                     .iter()

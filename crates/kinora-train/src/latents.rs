@@ -136,8 +136,12 @@ pub(crate) fn statistics(caches: &[Latents], path: &Path) -> Result<LatentStats,
         .iter()
         .zip(&square)
         .map(|(mean, square)| (square / count - mean * mean).max(1e-8).sqrt());
+    // Half whitened: scaled by the geometric mean of the channel's deviation and that of all channels, so that what
+    // matters more to the picture stays larger, but not so much larger that the noise drowns the rest at once.
+    let deviation: Vec<f64> = deviation.collect();
+    let whole = (deviation.iter().map(|d| d * d).sum::<f64>() / channels as f64).sqrt();
     let stats = LatentStats {
-        std: deviation.map(|deviation| deviation as f32).collect(),
+        std: deviation.iter().map(|deviation| (deviation * whole).sqrt() as f32).collect(),
         mean: mean.iter().map(|&mean| mean as f32).collect(),
     };
     write_json(path, &stats)?;

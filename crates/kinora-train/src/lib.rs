@@ -16,6 +16,7 @@ mod motion;
 mod order;
 mod pixel_loss;
 mod pixels;
+mod principal;
 mod random;
 mod recogniser;
 pub mod recognition;

@@ -8,18 +8,22 @@ use crate::{
     metrics::{detail_psnr, psnr, ssim},
     pixel_loss::pixel_loss,
     pixels::{self, floats},
+    principal::principal_components,
     random::{Purpose, generator, stream},
     run::{Loss, Task},
 };
 use burn::tensor::{Device, Tensor, TensorData};
 use kinora_media::{SheetRow, contact_sheet, save_png};
 use kinora_models::kinora1::Vae;
-use kinora_nn::{Init, noise};
+use kinora_nn::{Init, Precision, noise};
 use kinora_stage::Look;
 use rand::Rng;
 use rayon::prelude::*;
 use serde::Serialize;
 use std::{collections::BTreeMap, path::Path};
+
+/// Batches of crops whose patches the linear shortcut is computed from.
+const CODE_BATCHES: u64 = 48;
 
 /// Trains the autoencoder.
 pub struct VaeTask {
@@ -68,12 +72,33 @@ impl VaeTask {
         })
     }
 
-    /// The model with fresh weights.
-    pub fn fresh(&self) -> Vae {
-        Vae::new(
-            &self.model.vae,
-            &mut Init::new(self.config.seed, &self.device),
-        )
+    /// The model with fresh weights, its shortcut the principal components of crops.
+    ///
+    /// # Errors
+    /// When the clips can't be read, or no crop is longer than a frame.
+    pub fn fresh(&self) -> Result<Vae, TrainError> {
+        let mut init = Init::new(self.config.seed, &self.device).with_precision(Precision::Bf16);
+        let vae = Vae::new(&self.model.vae, &mut init);
+        let (mut image, mut video) = (Vec::new(), Vec::new());
+        for step in 0..CODE_BATCHES {
+            let (values, dims) = self.batch(step)?;
+            if dims[1] > 1 {
+                let crops = Tensor::<5>::from_data(TensorData::new(values, dims), &Device::flex());
+                let [first, rest] = Vae::patches(crops);
+                image.push(first);
+                video.push(rest);
+            }
+        }
+        if video.is_empty() {
+            return Err(TrainError::Config(
+                "the autoencoder needs a crop of more than one frame".into(),
+            ));
+        }
+        let code = |patches| {
+            let channels = self.model.vae.latent_channels;
+            principal_components(Tensor::cat(patches, 0), channels, self.config.seed)
+        };
+        Ok(vae.with_codes(&code(image), &code(video)))
     }
 
     /// A batch of crops `[B, T, H, W, 3]` as plain numbers; a pure function of the step.

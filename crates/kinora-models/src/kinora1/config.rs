@@ -136,7 +136,8 @@ impl Config {
     /// # Errors
     /// When the text is not such a file, or a size in it can't be built or is absurdly large.
     pub fn from_json(text: &str) -> Result<Self, ConfigError> {
-        let config: Self = serde_json::from_str(text).map_err(|e| ConfigError::Json(e.to_string()))?;
+        let config: Self =
+            serde_json::from_str(text).map_err(|e| ConfigError::Json(e.to_string()))?;
         config.check()?;
         Ok(config)
     }
@@ -149,14 +150,30 @@ impl Config {
         let sizes = [
             ("vae.latent_channels", self.vae.latent_channels, 256),
             ("vae.encoder.fine_width", self.vae.encoder.fine_width, 1024),
-            ("vae.encoder.coarse_width", self.vae.encoder.coarse_width, 2048),
+            (
+                "vae.encoder.coarse_width",
+                self.vae.encoder.coarse_width,
+                2048,
+            ),
             ("vae.encoder.fine_depth", self.vae.encoder.fine_depth, 64),
-            ("vae.encoder.coarse_depth", self.vae.encoder.coarse_depth, 64),
+            (
+                "vae.encoder.coarse_depth",
+                self.vae.encoder.coarse_depth,
+                64,
+            ),
             ("vae.encoder.expansion", self.vae.encoder.expansion, 8),
             ("vae.decoder.fine_width", self.vae.decoder.fine_width, 1024),
-            ("vae.decoder.coarse_width", self.vae.decoder.coarse_width, 2048),
+            (
+                "vae.decoder.coarse_width",
+                self.vae.decoder.coarse_width,
+                2048,
+            ),
             ("vae.decoder.fine_depth", self.vae.decoder.fine_depth, 64),
-            ("vae.decoder.coarse_depth", self.vae.decoder.coarse_depth, 64),
+            (
+                "vae.decoder.coarse_depth",
+                self.vae.decoder.coarse_depth,
+                64,
+            ),
             ("vae.decoder.expansion", self.vae.decoder.expansion, 8),
             ("text.vocabulary", self.text.vocabulary, 65_536),
             ("text.max_tokens", self.text.max_tokens, 1024),
@@ -173,16 +190,28 @@ impl Config {
                 return Err(out_of_range(field, value, "above 0 and of a sensible size"));
             }
         }
-        for (field, width, heads) in
-            [("text.heads", self.text.width, self.text.heads), ("dit.heads", self.dit.width, self.dit.heads)]
-        {
+        for (field, width, heads) in [
+            ("text.heads", self.text.width, self.text.heads),
+            ("dit.heads", self.dit.width, self.dit.heads),
+        ] {
             if width % heads != 0 || !(width / heads).is_multiple_of(2) || width / heads < 6 {
-                return Err(out_of_range(field, heads, "a divisor of the width that leaves an even head of 6 or more"));
+                return Err(out_of_range(
+                    field,
+                    heads,
+                    "a divisor of the width that leaves an even head of 6 or more",
+                ));
             }
         }
-        for (field, values) in [("latent.mean", &self.latent.mean), ("latent.std", &self.latent.std)] {
+        for (field, values) in [
+            ("latent.mean", &self.latent.mean),
+            ("latent.std", &self.latent.std),
+        ] {
             if values.len() != self.vae.latent_channels || !values.iter().all(|v| v.is_finite()) {
-                return Err(out_of_range(field, values.len(), "one finite number a latent channel"));
+                return Err(out_of_range(
+                    field,
+                    values.len(),
+                    "one finite number a latent channel",
+                ));
             }
         }
         if self.latent.std.iter().any(|&s| s <= 0.0) {
@@ -196,5 +225,9 @@ impl Config {
 }
 
 fn out_of_range(field: &'static str, value: impl ToString, allowed: &'static str) -> ConfigError {
-    ConfigError::Value { field, value: value.to_string(), allowed }
+    ConfigError::Value {
+        field,
+        value: value.to_string(),
+        allowed,
+    }
 }

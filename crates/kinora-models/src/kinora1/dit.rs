@@ -4,14 +4,16 @@
 //! block (PixArt-alpha, arXiv:2310.00426), query and key normalisation (arXiv:2302.05442), 3-D rotary positions as in
 //! Wan (arXiv:2503.20314) and cross-attention to the caption. Rotary positions tell how far apart two patches are;
 //! where a patch lies in the frame comes from its coordinates, given relative to the frame, so composition carries
-//! over to any size, aspect and duration.
+//! over to any size, aspect and duration. The network names the clean latent and the velocity follows from it: a
+//! patch has as many channels as the network is wide, and noise does not fit through, as JiT found (arXiv:2511.13720).
 
 use super::config::DitConfig;
 use super::text::Text;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use kinora_nn::{
-    Init, LayerNorm, Linear, RmsNorm, RopeTable, attention, gated_residual, gelu, modulate, rope, silu,
+    Init, LayerNorm, Linear, RmsNorm, RopeTable, attention, gated_residual, gelu, modulate, rope,
+    silu,
 };
 
 /// Latent positions across and down that one token stands for.
@@ -25,6 +27,8 @@ const TIME_UNIT: f32 = 8.0;
 /// Base of the rotary wavelengths: shorter than a language model's 10,000, for grids of at most some dozen tokens.
 const ROPE_THETA: f64 = 100.0;
 const EPS: f32 = 1e-6;
+/// Least noise level that the velocity is computed with, so that its error stays bounded near the latent.
+const LEAST_SIGMA: f32 = 0.05;
 
 /// Predicts the velocity `noise - latent` from a noised latent.
 #[derive(Module, Debug)]
@@ -45,7 +49,12 @@ pub struct Dit {
 
 impl Dit {
     /// Fresh weights from the initialiser's seed: modulation gates and the head start at zero, as in DiT.
-    pub fn new(config: &DitConfig, latent_channels: usize, text_width: usize, init: &mut Init) -> Self {
+    pub fn new(
+        config: &DitConfig,
+        latent_channels: usize,
+        text_width: usize,
+        init: &mut Init,
+    ) -> Self {
         let width = config.width;
         let patch = PATCH * PATCH * latent_channels;
         Self {
@@ -56,33 +65,51 @@ impl Dit {
             caption: Linear::new(text_width, width, init),
             modulation: Linear::zeros(width, 6 * width, init),
             context: Linear::new(text_width, width, init),
-            blocks: (0..config.depth).map(|_| Block::new(config, init)).collect(),
+            blocks: (0..config.depth)
+                .map(|_| Block::new(config, init))
+                .collect(),
             head_modulation: Linear::zeros(width, 2 * width, init),
             head: Linear::zeros(width, patch, init),
             heads: config.heads,
         }
     }
 
-    /// Velocity `[B, T, h, w, C]` at the normalised latent `x` of that shape, `h` and `w` even, and noise level
+    /// Velocity `[B, T, h, w, C]` at the normalised, noised latent of that shape, `h` and `w` even, and noise level
     /// `sigma` `[B]` in 0 (latent) to 1 (noise).
-    pub fn forward(&self, x: Tensor<5>, sigma: Tensor<1>, text: &Text) -> Tensor<5> {
-        let shape @ [b, t, h, w, _] = x.dims();
+    pub fn forward(&self, noisy: Tensor<5>, sigma: Tensor<1>, text: &Text) -> Tensor<5> {
+        let shape @ [b, t, h, w, _] = noisy.dims();
         let grid = [t, h / PATCH, w / PATCH];
         let width = self.modulation.weight.dims()[1];
         let table = RopeTable::new_3d(grid[0], grid[1], grid[2], width / self.heads, ROPE_THETA);
 
-        let place = self.coordinates.forward(coordinates(grid, &x.device())); // (1, N, D)
-        let mut x = self.patch_in.forward(patchify(x)) + place; // (B, N, D)
-        let time = self.time_out.forward(silu(self.time_in.forward(sinusoids(sigma)))); // (B, D)
+        let place = self.coordinates.forward(coordinates(grid, &noisy.device())); // (1, N, D)
+        let mut x = self.patch_in.forward(patchify(noisy.clone())) + place; // (B, N, D)
+        let time = self
+            .time_out
+            .forward(silu(self.time_in.forward(sinusoids(sigma.clone())))); // (B, D)
         let condition = silu(time + self.caption.forward(text.pooled.clone())); // (B, D)
-        let modulation = self.modulation.forward(condition.clone()).reshape([b, 6, width]);
+        let modulation = self
+            .modulation
+            .forward(condition.clone())
+            .reshape([b, 6, width]);
         let context = self.context.forward(text.tokens.clone()); // (B, L, D)
         for block in &self.blocks {
-            x = block.forward(x, modulation.clone(), context.clone(), &text.lengths, &table, self.heads);
+            x = block.forward(
+                x,
+                modulation.clone(),
+                context.clone(),
+                &text.lengths,
+                &table,
+                self.heads,
+            );
         }
-        let [shift, scale] = split(self.head_modulation.forward(condition).reshape([b, 2, width]));
-        let x = self.head.forward(modulate(x, shift, scale, EPS)); // (B, N, 4 C)
-        unpatchify(x, shape)
+        let [shift, scale] = split(
+            self.head_modulation
+                .forward(condition)
+                .reshape([b, 2, width]),
+        );
+        let latent = unpatchify(self.head.forward(modulate(x, shift, scale, EPS)), shape); // (B, T, h, w, C)
+        (noisy - latent) / sigma.clamp_min(LEAST_SIGMA).reshape([b, 1, 1, 1, 1])
     }
 }
 
@@ -139,17 +166,37 @@ impl Block {
         table: &RopeTable,
         heads: usize,
     ) -> Tensor<3> {
-        let [shift1, scale1, gate1, shift2, scale2, gate2] = split(modulation + self.table.val().unsqueeze::<3>());
+        let [shift1, scale1, gate1, shift2, scale2, gate2] =
+            split(modulation + self.table.val().unsqueeze::<3>());
 
         let y = modulate(x.clone(), shift1, scale1, EPS); // (B, N, D)
-        let q = rope(self.q_norm.forward_heads(self.q.forward(y.clone()), heads), table, heads);
-        let k = rope(self.k_norm.forward_heads(self.k.forward(y.clone()), heads), table, heads);
+        let q = rope(
+            self.q_norm.forward_heads(self.q.forward(y.clone()), heads),
+            table,
+            heads,
+        );
+        let k = rope(
+            self.k_norm.forward_heads(self.k.forward(y.clone()), heads),
+            table,
+            heads,
+        );
         let y = attention(q, k, self.v.forward(y), heads, None); // (B, N, D)
         let x = gated_residual(x, self.out.forward(y), gate1);
 
-        let q = self.cross_q_norm.forward_heads(self.cross_q.forward(self.cross_norm.forward(x.clone())), heads);
-        let k = self.cross_k_norm.forward_heads(self.cross_k.forward(context.clone()), heads); // (B, L, D)
-        let y = attention(q, k, self.cross_v.forward(context), heads, Some(lengths.to_vec()));
+        let q = self.cross_q_norm.forward_heads(
+            self.cross_q.forward(self.cross_norm.forward(x.clone())),
+            heads,
+        );
+        let k = self
+            .cross_k_norm
+            .forward_heads(self.cross_k.forward(context.clone()), heads); // (B, L, D)
+        let y = attention(
+            q,
+            k,
+            self.cross_v.forward(context),
+            heads,
+            Some(lengths.to_vec()),
+        );
         let x = x + self.cross_out.forward(y); // (B, N, D)
 
         let y = self.up.forward(modulate(x.clone(), shift2, scale2, EPS)); // (B, N, E D)
@@ -174,7 +221,9 @@ fn patchify(x: Tensor<5>) -> Tensor<3> {
 /// The inverse of [`patchify`], to `shape`.
 fn unpatchify(x: Tensor<3>, shape: [usize; 5]) -> Tensor<5> {
     let [b, t, h, w, c] = shape;
-    x.reshape([b * t, h / PATCH, w / PATCH, PATCH, PATCH, c]).permute([0, 1, 3, 2, 4, 5]).reshape(shape)
+    x.reshape([b * t, h / PATCH, w / PATCH, PATCH, PATCH, c])
+        .permute([0, 1, 3, 2, 4, 5])
+        .reshape(shape)
 }
 
 /// Sines and cosines of sigma, `[B]` to `[B, 256]`, wavelengths from 1/1000 of the range to ten times it.
@@ -182,7 +231,8 @@ fn sinusoids(sigma: Tensor<1>) -> Tensor<2> {
     let frequencies: Vec<f32> = (0..TIME_FREQUENCIES)
         .map(|i| 1000.0 * (-(10_000f32.ln()) * i as f32 / TIME_FREQUENCIES as f32).exp())
         .collect();
-    let frequencies = Tensor::<1>::from_floats(frequencies.as_slice(), &sigma.device()).unsqueeze::<2>(); // (1, F)
+    let frequencies =
+        Tensor::<1>::from_floats(frequencies.as_slice(), &sigma.device()).unsqueeze::<2>(); // (1, F)
     let angle = sigma.unsqueeze_dim::<2>(1) * frequencies; // (B, F)
     Tensor::cat(vec![angle.clone().cos(), angle.sin()], 1)
 }
@@ -199,5 +249,8 @@ fn coordinates([t, h, w]: [usize; 3], device: &Device) -> Tensor<3> {
             }
         }
     }
-    Tensor::from_data(TensorData::new(features, [1, t * h * w, 6 * COORDINATE_OCTAVES]), device)
+    Tensor::from_data(
+        TensorData::new(features, [1, t * h * w, 6 * COORDINATE_OCTAVES]),
+        device,
+    )
 }

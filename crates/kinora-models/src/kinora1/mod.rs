@@ -6,15 +6,18 @@
 
 mod config;
 mod dit;
+mod patch;
 mod text;
 mod tokenizer;
 mod vae;
 
-pub use config::{Config, ConfigError, Defaults, DitConfig, LatentStats, StageConfig, TextConfig, VaeConfig};
+pub use config::{
+    Config, ConfigError, Defaults, DitConfig, LatentStats, StageConfig, TextConfig, VaeConfig,
+};
 pub use dit::Dit;
 pub use text::{Text, TextEncoder};
 pub use tokenizer::{Encoded, Tokenizer, TokenizerError};
-pub use vae::{Vae, VaeCache};
+pub use vae::{LinearCode, Vae, VaeCache};
 
 use burn::module::Module;
 use kinora_nn::Init;
@@ -45,7 +48,12 @@ impl Kinora1 {
     pub fn new(config: &Config, init: &mut Init) -> Self {
         Self {
             text: TextEncoder::new(&config.text, init),
-            dit: Dit::new(&config.dit, config.vae.latent_channels, config.text.width, init),
+            dit: Dit::new(
+                &config.dit,
+                config.vae.latent_channels,
+                config.text.width,
+                init,
+            ),
         }
     }
 }

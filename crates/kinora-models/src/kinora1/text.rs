@@ -50,8 +50,14 @@ impl TextEncoder {
     /// # Panics
     /// If an id is not below the vocabulary; the tokenizer gives no such id.
     pub fn forward(&self, captions: &[Vec<u32>], device: &Device) -> Text {
-        let lengths: Vec<usize> = captions.iter().map(|c| c.len().min(self.max_tokens())).collect();
-        let (b, l) = (captions.len(), lengths.iter().copied().max().unwrap_or(0).max(1));
+        let lengths: Vec<usize> = captions
+            .iter()
+            .map(|c| c.len().min(self.max_tokens()))
+            .collect();
+        let (b, l) = (
+            captions.len(),
+            lengths.iter().copied().max().unwrap_or(0).max(1),
+        );
         let mut ids = vec![0i32; b * l];
         let mut shares = vec![0f32; b * l];
         for (row, (caption, &length)) in captions.iter().zip(&lengths).enumerate() {
@@ -70,7 +76,11 @@ impl TextEncoder {
         }
         let tokens = self.norm.forward(x); // (B, L, D)
         let pooled = (tokens.clone() * shares).sum_dim(1).squeeze_dim::<2>(1); // (B, D)
-        Text { tokens, lengths, pooled }
+        Text {
+            tokens,
+            lengths,
+            pooled,
+        }
     }
 }
 
@@ -102,8 +112,14 @@ impl Block {
 
     fn forward(&self, x: Tensor<3>, heads: usize, lengths: &[usize]) -> Tensor<3> {
         let y = self.norm1.forward(x.clone());
-        let (q, k, v) = (self.q.forward(y.clone()), self.k.forward(y.clone()), self.v.forward(y));
-        let x = x + self.out.forward(attention(q, k, v, heads, Some(lengths.to_vec()))); // (B, L, D)
+        let (q, k, v) = (
+            self.q.forward(y.clone()),
+            self.k.forward(y.clone()),
+            self.v.forward(y),
+        );
+        let x = x + self
+            .out
+            .forward(attention(q, k, v, heads, Some(lengths.to_vec()))); // (B, L, D)
         let y = self.up.forward(self.norm2.forward(x.clone())); // (B, L, 4 D)
         x + self.down.forward(gelu(y))
     }

@@ -49,7 +49,8 @@ impl Tokenizer {
     /// # Errors
     /// When the text is not such a list, or a word stands twice.
     pub fn from_json(text: &str) -> Result<Self, TokenizerError> {
-        let words: Vec<String> = serde_json::from_str(text).map_err(|e| TokenizerError::Json(e.to_string()))?;
+        let words: Vec<String> =
+            serde_json::from_str(text).map_err(|e| TokenizerError::Json(e.to_string()))?;
         Self::new(words)
     }
 
@@ -65,7 +66,10 @@ impl Tokenizer {
 
     /// The ids of a prompt, and the words it does not know.
     pub fn encode(&self, prompt: &str) -> Encoded {
-        let mut encoded = Encoded { ids: Vec::new(), unknown: Vec::new() };
+        let mut encoded = Encoded {
+            ids: Vec::new(),
+            unknown: Vec::new(),
+        };
         for word in words(prompt) {
             match self.find(&word.to_lowercase()) {
                 Some(id) => encoded.ids.push(id),
@@ -81,7 +85,10 @@ impl Tokenizer {
     }
 
     fn find(&self, word: &str) -> Option<u32> {
-        self.ids.get(word).copied().or_else(|| stems(word).find_map(|stem| self.ids.get(stem.as_str()).copied()))
+        self.ids
+            .get(word)
+            .copied()
+            .or_else(|| stems(word).find_map(|stem| self.ids.get(stem.as_str()).copied()))
     }
 }
 
@@ -130,7 +137,9 @@ fn stems(word: &str) -> impl Iterator<Item = String> {
         ("", "y"),
     ];
     ENDINGS.iter().filter_map(move |(ending, instead)| {
-        word.strip_suffix(ending).filter(|stem| stem.len() >= 3).map(|stem| format!("{stem}{instead}"))
+        word.strip_suffix(ending)
+            .filter(|stem| stem.len() >= 3)
+            .map(|stem| format!("{stem}{instead}"))
     })
 }
 
@@ -139,19 +148,32 @@ mod tests {
     use super::*;
 
     fn tokenizer() -> Tokenizer {
-        Tokenizer::new(["a", "fox", "run", "snow", ",", "o'clock"].map(String::from)).expect("distinct words")
+        Tokenizer::new(["a", "fox", "run", "snow", ",", "o'clock"].map(String::from))
+            .expect("distinct words")
     }
 
     #[test]
     fn words_are_found_in_any_case_and_form() {
         let encoded = tokenizer().encode("A FOX runs, Snowy o\u{2019}clock");
-        assert_eq!(encoded, Encoded { ids: vec![0, 1, 2, 4, 3, 5], unknown: vec![] });
+        assert_eq!(
+            encoded,
+            Encoded {
+                ids: vec![0, 1, 2, 4, 3, 5],
+                unknown: vec![]
+            }
+        );
     }
 
     #[test]
     fn unknown_words_are_left_out_and_named_once() {
         let encoded = tokenizer().encode("a Zebra zigzags past a Zebra \u{1F98A} !?");
-        assert_eq!(encoded, Encoded { ids: vec![0, 0], unknown: vec!["Zebra".into(), "zigzags".into(), "past".into()] });
+        assert_eq!(
+            encoded,
+            Encoded {
+                ids: vec![0, 0],
+                unknown: vec!["Zebra".into(), "zigzags".into(), "past".into()]
+            }
+        );
     }
 
     #[test]

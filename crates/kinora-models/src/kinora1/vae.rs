@@ -2,19 +2,20 @@
 //!
 //! Blocks are ConvNeXt's (arXiv:2201.03545) with a depthwise convolution that sees the present and two past
 //! positions in time (causal as in MAGVIT-v2, arXiv:2310.05737). The first frame is a latent frame of its own, so an
-//! image is a one-frame clip. What a convolution needs of the past is kept in a [`VaeCache`], and the whole-clip pass
-//! is the chunked pass with one chunk, so the two are equal by construction.
+//! image is a one-frame clip. Each half stands beside a linear shortcut between patch and latent that starts as the
+//! patches' principal components, so the network learns only what a linear code misses (compare the residual
+//! autoencoding of DC-AE, arXiv:2410.10733). What a convolution needs of the past is kept in a [`VaeCache`], and the
+//! whole-clip pass is the chunked pass with one chunk, so the two are equal by construction.
 
+use super::SPATIAL_COMPRESSION;
 use super::config::{StageConfig, VaeConfig};
-use super::{SPATIAL_COMPRESSION, TEMPORAL_COMPRESSION};
-use burn::module::Module;
-use burn::tensor::Tensor;
+use super::patch::{PatchLinear, channels_to_space, image_patch, space_to_channels, video_patch};
+use burn::module::{Module, Param};
+use burn::tensor::{Tensor, TensorData};
 use kinora_nn::{DepthwiseConv3d, Init, LayerNorm, Linear, gelu};
 
-/// Pixels of a patch side at the first stage; the second halves the resolution again.
-const PATCH: usize = SPATIAL_COMPRESSION / 2;
-const IMAGE_PATCH: usize = PATCH * PATCH * 3;
-const VIDEO_PATCH: usize = TEMPORAL_COMPRESSION * IMAGE_PATCH;
+/// Pixels of a patch side where the blocks begin; they halve the resolution once more.
+const FINE_PATCH: usize = SPATIAL_COMPRESSION / 2;
 /// The convolutions' extent in time, height and width.
 const KERNEL: [usize; 3] = [3, 3, 3];
 
@@ -31,20 +32,71 @@ pub struct VaeCache {
     slots: Vec<Tensor<5>>,
 }
 
-impl VaeCache {
-    /// Whether a chunk has passed, so that the next one does not begin with the clip's first frame.
-    fn started(&self) -> bool {
-        !self.slots.is_empty()
-    }
+/// A linear code of patches: `latent = components (patch - mean)` and `patch = components' latent / scale^2 + mean`,
+/// where the components are orthogonal rows of length `scale`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LinearCode {
+    /// Mean patch, `[P]`.
+    pub mean: Vec<f32>,
+    /// `[C, P]`, row-major.
+    pub components: Vec<f32>,
+    /// Length of each row.
+    pub scale: f32,
 }
 
 impl Vae {
+    /// Values of a patch of the first frame, and of four frames, that one latent position stands for.
+    pub const PATCHES: [usize; 2] = [
+        image_patch(SPATIAL_COMPRESSION),
+        video_patch(SPATIAL_COMPRESSION),
+    ];
+
     /// Fresh weights from the initialiser's seed.
     pub fn new(config: &VaeConfig, init: &mut Init) -> Self {
         Self {
             encoder: Encoder::new(&config.encoder, config.latent_channels, init),
             decoder: Decoder::new(&config.decoder, config.latent_channels, init),
         }
+    }
+
+    /// Sets the linear shortcuts to codes of first frames' patches and of four-frame patches.
+    ///
+    /// # Panics
+    /// If a code's sizes are not [`Self::PATCHES`] and the latent channels.
+    pub fn with_codes(mut self, image: &LinearCode, video: &LinearCode) -> Self {
+        let Self { encoder, decoder } = &mut self;
+        set_code(
+            &mut encoder.shortcut.image,
+            &mut decoder.shortcut.image,
+            image,
+        );
+        set_code(
+            &mut encoder.shortcut.video,
+            &mut decoder.shortcut.video,
+            video,
+        );
+        self
+    }
+
+    /// Patches of a clip as a linear code sees them: `[N, P]` of its first frame, and of each four frames after it.
+    pub fn patches(video: Tensor<5>) -> [Tensor<2>; 2] {
+        let frames = video.dims()[1];
+        let rows = |x: Tensor<5>| {
+            let [b, t, h, w, c] = x.dims();
+            x.reshape([b * t * h * w, c])
+        };
+        [
+            rows(space_to_channels(
+                video.clone().narrow(1, 0, 1),
+                SPATIAL_COMPRESSION,
+                1,
+            )),
+            rows(space_to_channels(
+                video.narrow(1, 1, frames - 1),
+                SPATIAL_COMPRESSION,
+                super::TEMPORAL_COMPRESSION,
+            )),
+        ]
     }
 
     /// Video `[B, 1+4k, H, W, 3]` to latents `[B, 1+k, H/16, W/16, C]`; `H` and `W` are multiples of 16.
@@ -70,8 +122,8 @@ impl Vae {
 
 #[derive(Module, Debug)]
 struct Encoder {
-    embed_image: Linear,
-    embed_video: Linear,
+    shortcut: PatchLinear,
+    embed: PatchLinear,
     fine: Vec<Block>,
     merge: Linear,
     coarse: Vec<Block>,
@@ -83,31 +135,22 @@ impl Encoder {
     fn new(config: &StageConfig, latent_channels: usize, init: &mut Init) -> Self {
         let (fine, coarse) = (config.fine_width, config.coarse_width);
         Self {
-            embed_image: Linear::new(IMAGE_PATCH, fine, init),
-            embed_video: Linear::new(VIDEO_PATCH, fine, init),
+            shortcut: PatchLinear::from_pixels(SPATIAL_COMPRESSION, latent_channels, init),
+            embed: PatchLinear::from_pixels(FINE_PATCH, fine, init),
             fine: blocks(fine, config.fine_depth, config.expansion, init),
             merge: Linear::new(4 * fine, coarse, init),
             coarse: blocks(coarse, config.coarse_depth, config.expansion, init),
             norm: LayerNorm::new(coarse, init),
-            head: Linear::new(coarse, latent_channels, init),
+            head: Linear::zeros(coarse, latent_channels, init),
         }
     }
 
     fn forward(&self, video: Tensor<5>, cache: &mut VaeCache) -> Tensor<5> {
         let mut past = Past::new(cache);
-        let frames = video.dims()[1];
-        let first = if past.started { 0 } else { 1 };
-        let mut parts = Vec::with_capacity(2);
-        if first == 1 {
-            let image = space_to_channels(video.clone().narrow(1, 0, 1), PATCH, 1); // (B, 1, H/8, W/8, 192)
-            parts.push(self.embed_image.forward(image));
-        }
-        if frames > first {
-            let rest = video.narrow(1, first, frames - first);
-            let rest = space_to_channels(rest, PATCH, TEMPORAL_COMPRESSION); // (B, k, H/8, W/8, 768)
-            parts.push(self.embed_video.forward(rest));
-        }
-        let mut x = Tensor::cat(parts, 1); // (B, 1+k, H/8, W/8, F)
+        let linear = self
+            .shortcut
+            .fold(video.clone(), SPATIAL_COMPRESSION, past.at_start()); // (B, 1+k, H/16, W/16, C)
+        let mut x = self.embed.fold(video, FINE_PATCH, past.at_start()); // (B, 1+k, H/8, W/8, F)
         for block in &self.fine {
             x = block.forward(x, &mut past);
         }
@@ -115,38 +158,40 @@ impl Encoder {
         for block in &self.coarse {
             x = block.forward(x, &mut past);
         }
-        self.head.forward(self.norm.forward(x)) // (B, 1+k, H/16, W/16, C)
+        linear + self.head.forward(self.norm.forward(x)) // (B, 1+k, H/16, W/16, C)
     }
 }
 
 #[derive(Module, Debug)]
 struct Decoder {
+    shortcut: PatchLinear,
     stem: Linear,
     coarse: Vec<Block>,
     split: Linear,
     fine: Vec<Block>,
     norm: LayerNorm,
-    head_image: Linear,
-    head_video: Linear,
+    head: PatchLinear,
 }
 
 impl Decoder {
     fn new(config: &StageConfig, latent_channels: usize, init: &mut Init) -> Self {
         let (fine, coarse) = (config.fine_width, config.coarse_width);
         Self {
+            shortcut: PatchLinear::to_pixels(SPATIAL_COMPRESSION, latent_channels, init),
             stem: Linear::new(latent_channels, coarse, init),
             coarse: blocks(coarse, config.coarse_depth, config.expansion, init),
             split: Linear::new(coarse, 4 * fine, init),
             fine: blocks(fine, config.fine_depth, config.expansion, init),
             norm: LayerNorm::new(fine, init),
-            head_image: Linear::new(fine, IMAGE_PATCH, init),
-            head_video: Linear::new(fine, VIDEO_PATCH, init),
+            head: PatchLinear::to_pixels_zero(FINE_PATCH, fine, init),
         }
     }
 
     fn forward(&self, latent: Tensor<5>, cache: &mut VaeCache) -> Tensor<5> {
         let mut past = Past::new(cache);
-        let first = if past.started { 0 } else { 1 };
+        let linear = self
+            .shortcut
+            .unfold(latent.clone(), SPATIAL_COMPRESSION, past.at_start()); // (B, 1+4k, 16h, 16w, 3)
         let mut x = self.stem.forward(latent); // (B, 1+k, h, w, D)
         for block in &self.coarse {
             x = block.forward(x, &mut past);
@@ -155,18 +200,10 @@ impl Decoder {
         for block in &self.fine {
             x = block.forward(x, &mut past);
         }
-        let x = self.norm.forward(x);
-        let frames = x.dims()[1];
-        let mut parts = Vec::with_capacity(2);
-        if first == 1 {
-            let image = self.head_image.forward(x.clone().narrow(1, 0, 1));
-            parts.push(channels_to_space(image, PATCH, 1)); // (B, 1, 16h, 16w, 3)
-        }
-        if frames > first {
-            let rest = self.head_video.forward(x.narrow(1, first, frames - first));
-            parts.push(channels_to_space(rest, PATCH, TEMPORAL_COMPRESSION)); // (B, 4k, 16h, 16w, 3)
-        }
-        Tensor::cat(parts, 1)
+        linear
+            + self
+                .head
+                .unfold(self.norm.forward(x), FINE_PATCH, past.at_start()) // (B, 1+4k, 16h, 16w, 3)
     }
 }
 
@@ -207,8 +244,17 @@ struct Past<'a> {
 
 impl<'a> Past<'a> {
     fn new(cache: &'a mut VaeCache) -> Self {
-        let started = cache.started();
-        Self { cache, started, next: 0 }
+        let started = !cache.slots.is_empty();
+        Self {
+            cache,
+            started,
+            next: 0,
+        }
+    }
+
+    /// Whether this chunk begins with the clip's first frame.
+    fn at_start(&self) -> bool {
+        !self.started
     }
 
     /// Puts what the convolution saw last before `x` (`[B, T, H, W, C]`), zeros at the clip's start, and remembers
@@ -231,20 +277,20 @@ impl<'a> Past<'a> {
     }
 }
 
-/// Folds `time` frames of `side` x `side` positions into channels: `[B, T t, H s, W s, C]` to `[B, T, H, W, t s s C]`.
-fn space_to_channels(x: Tensor<5>, side: usize, time: usize) -> Tensor<5> {
-    let [b, t, h, w, c] = x.dims();
-    let (t, h, w) = (t / time, h / side, w / side);
-    x.reshape([b, t, time, h, side, w, side, c])
-        .permute([0, 1, 3, 5, 2, 4, 6, 7])
-        .reshape([b, t, h, w, time * side * side * c])
-}
-
-/// The inverse of [`space_to_channels`].
-fn channels_to_space(x: Tensor<5>, side: usize, time: usize) -> Tensor<5> {
-    let [b, t, h, w, c] = x.dims();
-    let c = c / (time * side * side);
-    x.reshape([b, t, h, w, time, side, side, c])
-        .permute([0, 1, 4, 2, 5, 3, 6, 7])
-        .reshape([b, t * time, h * side, w * side, c])
+/// Makes `encode` and `decode` the two ways of a linear code.
+fn set_code(encode: &mut Linear, decode: &mut Linear, code: &LinearCode) {
+    let device = encode.weight.device();
+    let [channels, patch] = encode.weight.dims();
+    let components = Tensor::<2>::from_data(
+        TensorData::new(code.components.clone(), [channels, patch]),
+        &device,
+    );
+    let mean = Tensor::<1>::from_data(TensorData::new(code.mean.clone(), [patch]), &device);
+    let offset = (components.clone() * mean.clone().unsqueeze::<2>())
+        .sum_dim(1)
+        .squeeze_dim::<1>(1);
+    decode.weight = Param::from_tensor(components.clone().transpose() / (code.scale * code.scale));
+    decode.bias = Some(Param::from_tensor(mean));
+    encode.weight = Param::from_tensor(components);
+    encode.bias = Some(Param::from_tensor(-offset));
 }

@@ -2,19 +2,44 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use kinora_models::kinora1::{
-    Config, ConfigError, Defaults, DitConfig, Kinora1, LatentStats, StageConfig, TextConfig, Vae, VaeCache, VaeConfig,
+    Config, ConfigError, Defaults, DitConfig, Kinora1, LatentStats, StageConfig, TextConfig, Vae,
+    VaeCache, VaeConfig,
 };
 use kinora_nn::{Init, noise};
 
 fn config() -> Config {
-    let stage = StageConfig { fine_width: 8, fine_depth: 1, coarse_width: 12, coarse_depth: 2, expansion: 2 };
+    let stage = StageConfig {
+        fine_width: 8,
+        fine_depth: 1,
+        coarse_width: 12,
+        coarse_depth: 2,
+        expansion: 2,
+    };
     Config {
         name: "tiny".into(),
         licence: "Apache-2.0".into(),
-        vae: VaeConfig { latent_channels: 4, encoder: stage.clone(), decoder: stage },
-        text: TextConfig { vocabulary: 10, max_tokens: 6, width: 16, depth: 1, heads: 2 },
-        dit: DitConfig { width: 24, depth: 2, heads: 2, expansion: 2 },
-        latent: LatentStats { mean: vec![0.0; 4], std: vec![1.0; 4] },
+        vae: VaeConfig {
+            latent_channels: 4,
+            encoder: stage.clone(),
+            decoder: stage,
+        },
+        text: TextConfig {
+            vocabulary: 10,
+            max_tokens: 6,
+            width: 16,
+            depth: 1,
+            heads: 2,
+        },
+        dit: DitConfig {
+            width: 24,
+            depth: 2,
+            heads: 2,
+            expansion: 2,
+        },
+        latent: LatentStats {
+            mean: vec![0.0; 4],
+            std: vec![1.0; 4],
+        },
         defaults: Defaults {
             width: 64,
             height: 32,
@@ -47,13 +72,15 @@ fn chunked_coding_equals_the_whole_clip() {
     let whole = vae.encode(video.clone());
     assert_eq!(whole.dims(), [2, 4, 2, 3, 4]);
     let mut cache = VaeCache::default();
-    let chunks = [(0, 1), (1, 8), (9, 4)].map(|(from, n)| vae.encode_chunk(video.clone().narrow(1, from, n), &mut cache));
+    let chunks = [(0, 1), (1, 8), (9, 4)]
+        .map(|(from, n)| vae.encode_chunk(video.clone().narrow(1, from, n), &mut cache));
     assert!(relative_error(Tensor::cat(chunks.to_vec(), 1), whole.clone()) < 1e-6);
 
     let decoded = vae.decode(whole.clone());
     assert_eq!(decoded.dims(), [2, 13, 32, 48, 3]);
     let mut cache = VaeCache::default();
-    let chunks = [(0, 2), (2, 1), (3, 1)].map(|(from, n)| vae.decode_chunk(whole.clone().narrow(1, from, n), &mut cache));
+    let chunks = [(0, 2), (2, 1), (3, 1)]
+        .map(|(from, n)| vae.decode_chunk(whole.clone().narrow(1, from, n), &mut cache));
     assert!(relative_error(Tensor::cat(chunks.to_vec(), 1), decoded) < 1e-6);
 }
 
@@ -61,7 +88,10 @@ fn chunked_coding_equals_the_whole_clip() {
 fn coding_is_causal() {
     let vae = Vae::new(&config().vae, &mut Init::new(2, &Device::flex()));
     let video = random([1, 9, 32, 32, 3], 0);
-    let changed = Tensor::cat(vec![video.clone().narrow(1, 0, 5), random([1, 4, 32, 32, 3], 1)], 1);
+    let changed = Tensor::cat(
+        vec![video.clone().narrow(1, 0, 5), random([1, 4, 32, 32, 3], 1)],
+        1,
+    );
     let (a, b) = (vae.encode(video), vae.encode(changed));
     assert!(relative_error(a.clone().narrow(1, 0, 2), b.clone().narrow(1, 0, 2)) < 1e-6);
     assert!(relative_error(a.narrow(1, 2, 1), b.narrow(1, 2, 1)) > 1e-3);
@@ -69,7 +99,10 @@ fn coding_is_causal() {
 
 /// A transformer whose zero-initialised layers have values too, so that every path carries a signal.
 fn painter() -> Kinora1 {
-    kinora_nn::layers::randomised(Kinora1::new(&config(), &mut Init::new(3, &Device::flex())), 4)
+    kinora_nn::layers::randomised(
+        Kinora1::new(&config(), &mut Init::new(3, &Device::flex())),
+        4,
+    )
 }
 
 #[test]
@@ -77,7 +110,11 @@ fn one_model_takes_any_size_and_duration() {
     let painter = painter();
     let text = painter.text.forward(&[vec![1, 2, 3]], &Device::flex());
     for shape in [[1, 1, 2, 2, 4], [1, 4, 2, 6, 4], [1, 13, 8, 2, 4]] {
-        let velocity = painter.dit.forward(random(shape, 0), Tensor::from_floats([0.3], &Device::flex()), &text);
+        let velocity = painter.dit.forward(
+            random(shape, 0),
+            Tensor::from_floats([0.3], &Device::flex()),
+            &text,
+        );
         assert_eq!(velocity.dims(), shape);
         assert!(velocity.abs().sum().into_scalar::<f32>().is_finite());
     }
@@ -89,12 +126,24 @@ fn a_caption_reads_the_same_alone_and_padded_in_a_batch() {
     let device = Device::flex();
     let sigma = |n: usize| Tensor::<1>::from_floats(&[0.6; 2][..n], &device);
     let x = random([1, 2, 4, 4, 4], 0);
-    let batch = painter.text.forward(&[vec![1, 2], vec![4, 3, 2, 1, 5]], &device);
-    let together = painter.dit.forward(Tensor::cat(vec![x.clone(), x.clone()], 0), sigma(2), &batch);
-    let alone = painter.dit.forward(x.clone(), sigma(1), &painter.text.forward(&[vec![1, 2]], &device));
+    let batch = painter
+        .text
+        .forward(&[vec![1, 2], vec![4, 3, 2, 1, 5]], &device);
+    let together =
+        painter
+            .dit
+            .forward(Tensor::cat(vec![x.clone(), x.clone()], 0), sigma(2), &batch);
+    let alone = painter.dit.forward(
+        x.clone(),
+        sigma(1),
+        &painter.text.forward(&[vec![1, 2]], &device),
+    );
     assert!(relative_error(together.clone().narrow(0, 0, 1), alone) < 1e-4);
     let other = together.clone().narrow(0, 1, 1);
-    assert!(relative_error(other, together.narrow(0, 0, 1)) > 1e-3, "the caption must matter");
+    assert!(
+        relative_error(other, together.narrow(0, 0, 1)) > 1e-3,
+        "the caption must matter"
+    );
 }
 
 #[test]
@@ -103,9 +152,19 @@ fn the_empty_caption_is_finite_and_too_long_ones_are_cut() {
     let device = Device::flex();
     let text = painter.text.forward(&[vec![], vec![3; 50]], &device);
     assert_eq!(text.lengths, [0, 6]);
-    assert_eq!(text.pooled.clone().narrow(0, 0, 1).abs().sum().into_scalar::<f32>(), 0.0);
+    assert_eq!(
+        text.pooled
+            .clone()
+            .narrow(0, 0, 1)
+            .abs()
+            .sum()
+            .into_scalar::<f32>(),
+        0.0
+    );
     let x = random([2, 1, 2, 2, 4], 0);
-    let velocity = painter.dit.forward(x, Tensor::from_floats([0.1, 0.9], &device), &text);
+    let velocity = painter
+        .dit
+        .forward(x, Tensor::from_floats([0.1, 0.9], &device), &text);
     assert!(velocity.abs().sum().into_scalar::<f32>().is_finite());
 }
 
@@ -122,7 +181,10 @@ fn a_configuration_that_cannot_be_built_is_refused() {
         other => panic!("expected a refused value, got {other:?}"),
     };
     assert_eq!(field(json(|c| c.dit.heads = 5)), "dit.heads");
-    assert_eq!(field(json(|c| c.text.vocabulary = usize::MAX)), "text.vocabulary");
+    assert_eq!(
+        field(json(|c| c.text.vocabulary = usize::MAX)),
+        "text.vocabulary"
+    );
     assert_eq!(field(json(|c| c.latent.mean = vec![0.0])), "latent.mean");
     assert_eq!(field(json(|c| c.latent.std[2] = 0.0)), "latent.std");
     assert!(matches!(Config::from_json("{}"), Err(ConfigError::Json(_))));

@@ -197,7 +197,7 @@ fn curve(folder: &Path) -> Vec<(u64, u32, u32, Vec<u32>)> {
 fn trains_until_killed() {
     let root = std::env::var("KINORA_TEST_ROOT").unwrap();
     let mut task = vae_task(Path::new(&root));
-    let fresh = task.fresh();
+    let fresh = task.fresh().unwrap();
     let slowly = &mut |_| std::thread::sleep(Duration::from_millis(300));
     train(
         &mut task,
@@ -213,7 +213,7 @@ fn a_run_killed_midway_resumes_exactly() {
     let root = tempfile::tempdir().unwrap();
     let root = root.path();
     let mut task = vae_task(root);
-    let fresh = task.fresh();
+    let fresh = task.fresh().unwrap();
     let (whole, killed) = (root.join("whole"), root.join("killed"));
     assert_eq!(
         train(&mut task, fresh, &whole, false, &mut |_| ()),
@@ -240,7 +240,7 @@ fn a_run_killed_midway_resumes_exactly() {
     let broken = curve(&killed).len() as u64;
     assert!((2..STEPS).contains(&broken), "{broken}");
 
-    let fresh = task.fresh();
+    let fresh = task.fresh().unwrap();
     assert_eq!(
         train(&mut task, fresh, &killed, true, &mut |_| ()),
         Outcome::Finished
@@ -255,7 +255,7 @@ fn a_paused_transformer_resumes_exactly_and_its_export_loads() {
     let root = tempfile::tempdir().unwrap();
     let root = root.path();
     let mut vae = vae_task(root);
-    let fresh = vae.fresh();
+    let fresh = vae.fresh().unwrap();
     train(&mut vae, fresh, &root.join("vae"), false, &mut |_| ());
     let clips = ClipCache::fill(&data(root), &NEVER, &mut |_| ()).unwrap();
     let config = DitTraining {

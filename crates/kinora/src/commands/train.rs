@@ -85,7 +85,7 @@ pub fn train(args: TrainArgs) -> Result<()> {
         }
         What::Vae(run) => {
             let mut task = Prepared::vae(&run.config, &stop, &mut display)?;
-            let fresh = task.task.fresh();
+            let fresh = task.task.fresh()?;
             task.train(fresh, &run, &stop, &mut display)?;
         }
         What::Dit(run) => {
@@ -113,7 +113,7 @@ pub fn train(args: TrainArgs) -> Result<()> {
             to,
         } => {
             let task = Prepared::vae(&config, &stop, &mut display)?;
-            let fresh = task.task.fresh();
+            let fresh = task.task.fresh()?;
             task.export(fresh, to)?;
         }
         What::Export {
