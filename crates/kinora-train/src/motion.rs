@@ -221,7 +221,7 @@ impl KnownMoves {
         let scale: Vec<f32> = scale.collect();
         let examples = examples
             .iter()
-            .map(|(known, motion)| (*known, scaled(motion, &scale)))
+            .map(|(known, motion)| (*known, rounded(&scaled(motion, &scale))))
             .collect();
         Self { scale, examples }
     }
@@ -258,7 +258,7 @@ impl KnownMoves {
     }
 }
 
-/// Features in units of their spread; the roots keep large ones from drowning the rest.
+/// Features in units of their spread; the logarithm keeps large ones from drowning the rest.
 fn scaled(motion: &Motion, scale: &[f32]) -> Vec<f32> {
     let squash = |value: f32| value.signum() * (1.0 + 4.0 * value.abs()).ln();
     motion
@@ -266,6 +266,11 @@ fn scaled(motion: &Motion, scale: &[f32]) -> Vec<f32> {
         .zip(scale)
         .map(|(value, scale)| squash(value / scale))
         .collect()
+}
+
+/// Three decimals, which is finer than the noise and keeps the file small.
+fn rounded(values: &[f32]) -> Vec<f32> {
+    values.iter().map(|value| (value * 1000.0).round() / 1000.0).collect()
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ pub(crate) enum Purpose {
     Scene = 0,
     /// Which format and which clips make a batch.
     Order = 1,
-    /// Length and wording of captions, and which are dropped.
+    /// Wording of captions, and which are dropped.
     Caption = 2,
     /// Gaussian noise.
     Noise = 3,
@@ -18,6 +18,8 @@ pub(crate) enum Purpose {
     Level = 4,
     /// Which part of a clip is looked at.
     Crop = 5,
+    /// How long the captions of a batch are.
+    Length = 6,
 }
 
 /// The stream of one purpose at one index (a step, a clip, a pass).

@@ -10,7 +10,7 @@ use crate::{
     pixels::floats,
     recogniser::{Recogniser, batch, picture},
     run::{Loss, Task},
-    shards::{read_json, write_json},
+    shards::{read_json, write_atomic},
 };
 use burn::tensor::Device;
 use kinora_nn::{
@@ -159,7 +159,9 @@ impl Task for RecogniserTask {
                 ))
             })
             .collect::<Result<Vec<_>, TrainError>>()?;
-        write_json(&folder.join(MOVES), &KnownMoves::new(&examples))?;
+        let path = folder.join(MOVES);
+        let moves = serde_json::to_vec(&KnownMoves::new(&examples)).map_err(TrainError::malformed("JSON value", &path))?;
+        write_atomic(&path, &moves)?;
         let about = [
             ("part", "recogniser"),
             ("license", "Apache-2.0"),

@@ -190,10 +190,10 @@ pub fn run<T: Task>(
     let mut journal = Journal::open(&path, training.state.step)?;
     let mut pace = Pace::default();
     let (mut checkpoint, mut observe) = (
-        Timer::new(config.checkpoint_minutes),
-        Timer::new(config.observe_minutes),
+        Timer::new(config.checkpoint_minutes)?,
+        Timer::new(config.observe_minutes)?,
     );
-    let mut end = minutes.map(Timer::new);
+    let mut end = minutes.map(Timer::new).transpose()?;
     let total = config.schedule.total;
     while training.state.step < total {
         let (next, entry) = step(task, training, config)?;
@@ -317,11 +317,13 @@ struct Timer {
 }
 
 impl Timer {
-    fn new(minutes: f64) -> Self {
-        Self {
-            interval: Duration::from_secs_f64(minutes * 60.0),
+    fn new(minutes: f64) -> Result<Self, TrainError> {
+        let interval = Duration::try_from_secs_f64(minutes * 60.0)
+            .map_err(|_| TrainError::Config(format!("{minutes} is no number of minutes")))?;
+        Ok(Self {
+            interval,
             since: Instant::now(),
-        }
+        })
     }
 
     /// True once after each interval.
