@@ -217,39 +217,36 @@ impl View<'_> {
     fn resolve(&mut self, layer: &Layer) {
         let (width, many) = (layer.width, layer.pattern.0.len());
         self.picture.colour.fill(Vec3::ZERO);
-        for (y, (ids, depths)) in layer
-            .ids
-            .chunks_exact(width * many)
-            .zip(layer.depth.chunks_exact(width * many))
-            .enumerate()
-        {
-            for x in 0..width {
+        let (mut ids, mut depths) = (vec![0; width], vec![0.0; width]);
+        for y in 0..layer.height {
+            layer.merge_row(y, &mut ids, &mut depths);
+            for (x, (&id, &depth)) in ids.iter().zip(&depths).enumerate() {
                 let corner = Vec2::new(x as f32, y as f32);
                 let pixel = y * width + x;
-                let id = ids[x];
-                if (1..many).all(|s| ids[s * width + x] == id) {
-                    // The samples' middle is the pixel's.
-                    let depth = (0..many).map(|s| depths[s * width + x]).sum::<f32>() / many as f32;
-                    let target = Target {
-                        pixel: pixel as u32,
-                        weight: 1.0,
+                if Id(id) == Id::MIXED {
+                    let first = y * many * width + x;
+                    let sample = |s: usize| {
+                        (
+                            Id(layer.ids[first + s * width]),
+                            layer.depth[first + s * width],
+                        )
                     };
-                    let normal = self.painter.add(
-                        Id(id),
-                        corner + 0.5,
-                        depth,
-                        target,
-                        &mut self.picture.colour,
-                    );
-                    self.picture.set(pixel, depth, normal, self.owner(Id(id)));
-                } else {
-                    self.resolve_edge(
-                        layer.pattern,
-                        |s| (Id(ids[s * width + x]), depths[s * width + x]),
-                        corner,
-                        pixel,
-                    );
+                    self.resolve_edge(layer.pattern, sample, corner, pixel);
+                    continue;
                 }
+                // The samples' middle is the pixel's.
+                let target = Target {
+                    pixel: pixel as u32,
+                    weight: 1.0,
+                };
+                let normal = self.painter.add(
+                    Id(id),
+                    corner + 0.5,
+                    depth,
+                    target,
+                    &mut self.picture.colour,
+                );
+                self.picture.set(pixel, depth, normal, self.owner(Id(id)));
             }
         }
         self.painter.finish(&mut self.picture.colour);

@@ -37,7 +37,8 @@ pub use render::{Render, StageError, render, render_range, render_with_truth};
 pub use sample::{is_held_out, reserved};
 pub use scene::{Actor, Format, Scene, Shot};
 pub use set::{
-    Beam, Camera, Cover, DirectionalLight, Disc, Fall, Fog, Ground, Hemisphere, PointLight, Set, Sky,
+    Beam, Camera, Cover, DirectionalLight, Disc, Fall, Fog, Ground, Hemisphere, PointLight, Set,
+    Sky,
 };
 pub use subjects::{Extent, albedo, extent, pose, speed};
 pub use truth::{ActorTruth, Bounds, CameraPose, FrameTruth, Truth};

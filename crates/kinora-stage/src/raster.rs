@@ -18,6 +18,8 @@ pub(crate) struct Id(pub u32);
 impl Id {
     pub const SKY: Id = Id(0);
     pub const GROUND: Id = Id(1);
+    /// Samples that differ; no sample has it.
+    pub const MIXED: Id = Id(u32::MAX);
     const FIRST_PART: u32 = 2;
     const FACE_BITS: u32 = 3;
 
@@ -156,6 +158,13 @@ impl Layer {
         };
     }
 
+    /// The identity that all samples of each pixel of row `y` share, or `MIXED`, and their mean depth.
+    pub fn merge_row(&self, y: usize, ids: &mut [u32], depth: &mut [f32]) {
+        let many = self.pattern.0.len();
+        let rows = y * many * self.width..(y + 1) * many * self.width;
+        merge(&self.ids[rows.clone()], &self.depth[rows], ids, depth);
+    }
+
     /// Picture coordinates of the first sample of a sample row.
     fn row_start(&self, row: usize) -> Vec2 {
         let per = self.pattern.0.len();
@@ -233,6 +242,31 @@ impl Layer {
             );
         }
         self.touch(rows);
+    }
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn merge(ids: &[u32], depths: &[f32], id: &mut [u32], depth: &mut [f32]) {
+    let width = id.len();
+    id.copy_from_slice(&ids[..width]);
+    depth.copy_from_slice(&depths[..width]);
+    for (ids, depths) in ids
+        .chunks_exact(width)
+        .zip(depths.chunks_exact(width))
+        .skip(1)
+    {
+        for ((mine, sum), (other, z)) in id
+            .iter_mut()
+            .zip(depth.iter_mut())
+            .zip(ids.iter().zip(depths))
+        {
+            *mine = if *mine == *other { *mine } else { Id::MIXED.0 };
+            *sum += *z;
+        }
+    }
+    let share = width as f32 / ids.len() as f32;
+    for sum in depth {
+        *sum *= share;
     }
 }
 
