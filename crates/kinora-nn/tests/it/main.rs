@@ -3,4 +3,5 @@
 mod check;
 mod ops;
 mod optim;
+mod precision;
 mod weights;
