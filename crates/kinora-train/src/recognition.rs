@@ -14,7 +14,7 @@ use crate::{
 };
 use burn::tensor::Device;
 use kinora_nn::{
-    Init,
+    Init, Precision,
     weights::{self, Dtype},
 };
 use rayon::prelude::*;
@@ -81,7 +81,7 @@ impl RecogniserTask {
 
     /// The network with fresh weights.
     pub fn fresh(&self) -> Recogniser {
-        Recogniser::new(&mut Init::new(self.config.seed, &self.device))
+        Recogniser::new(&mut Init::new(self.config.seed, &self.device).with_precision(Precision::Bf16))
     }
 }
 
