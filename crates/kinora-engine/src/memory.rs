@@ -2,7 +2,7 @@
 
 use crate::generate::decode_frames;
 use crate::{ModelFiles, Plan};
-use kinora_models::kinora1::{StageConfig, latent_frames};
+use kinora_models::kinora1::{DecoderConfig, latent_frames};
 
 /// The program itself, its threads' stacks and the encoder's tables.
 const PROGRAM: u64 = 48 << 20;
@@ -15,7 +15,7 @@ const STREAMS: u64 = 10;
 ///
 /// Weights are kept in 32 bits beside the 16-bit files they come from. Sampling and decoding follow one another, so
 /// the larger counts; finished frames are kept in RGB8 and once more in the encoder's buffers.
-pub(crate) fn estimate(plan: &Plan, model: &ModelFiles) -> u64 {
+pub fn estimate(plan: &Plan, model: &ModelFiles) -> u64 {
     let config = &model.config;
     let weights = 3 * model.weight_bytes();
 
@@ -38,7 +38,7 @@ pub(crate) fn estimate(plan: &Plan, model: &ModelFiles) -> u64 {
 
 /// The decoder's activations for a chunk of `positions`, and what it remembers of the chunk before: two of the
 /// `frame` positions for each convolution.
-fn decoder(stage: &StageConfig, positions: u64, frame: u64) -> u64 {
+fn decoder(stage: &DecoderConfig, positions: u64, frame: u64) -> u64 {
     let [fine, coarse, expansion] =
         [stage.fine_width, stage.coarse_width, stage.expansion].map(|n| n as u64);
     let wide = (4 * fine).max(coarse) * positions;

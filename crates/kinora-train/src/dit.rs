@@ -184,7 +184,11 @@ impl Task for DitTask {
                     .map(|(value, (mean, std))| (value - mean) / std),
             );
             let scene = &cache.label(record).scene;
-            captions.push(self.caption(scene, length, (pass << 32 | record) << 8 | batch.source as u64));
+            captions.push(self.caption(
+                scene,
+                length,
+                (pass << 32 | record) << 8 | batch.source as u64,
+            ));
             classes.push(
                 Attribute::ALL
                     .iter()

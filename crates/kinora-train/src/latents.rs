@@ -141,7 +141,10 @@ pub(crate) fn statistics(caches: &[Latents], path: &Path) -> Result<LatentStats,
     let deviation: Vec<f64> = deviation.collect();
     let whole = (deviation.iter().map(|d| d * d).sum::<f64>() / channels as f64).sqrt();
     let stats = LatentStats {
-        std: deviation.iter().map(|deviation| (deviation * whole).sqrt() as f32).collect(),
+        std: deviation
+            .iter()
+            .map(|deviation| (deviation * whole).sqrt() as f32)
+            .collect(),
         mean: mean.iter().map(|&mean| mean as f32).collect(),
     };
     write_json(path, &stats)?;

@@ -270,7 +270,10 @@ fn scaled(motion: &Motion, scale: &[f32]) -> Vec<f32> {
 
 /// Three decimals, which is finer than the noise and keeps the file small.
 fn rounded(values: &[f32]) -> Vec<f32> {
-    values.iter().map(|value| (value * 1000.0).round() / 1000.0).collect()
+    values
+        .iter()
+        .map(|value| (value * 1000.0).round() / 1000.0)
+        .collect()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Principal components of patches by orthogonal iteration, the start of the autoencoder's linear shortcut.
+//! Principal components of patches by orthogonal iteration, the autoencoder's linear code.
 
 use burn::tensor::Tensor;
 use kinora_models::kinora1::LinearCode;
@@ -31,7 +31,11 @@ pub(crate) fn principal_components(patches: Tensor<2>, channels: usize, seed: u6
     orthonormalise(&mut directions, patch);
     let scale = variance.max(f32::MIN_POSITIVE).sqrt().recip();
     directions.iter_mut().for_each(|v| *v *= scale);
-    LinearCode { mean: crate::pixels::floats(mean), components: directions, scale }
+    LinearCode {
+        mean: crate::pixels::floats(mean),
+        components: directions,
+        scale,
+    }
 }
 
 /// Modified Gram-Schmidt over rows of `width`, in f64 sums.
@@ -41,7 +45,10 @@ fn orthonormalise(rows: &mut [f32], width: usize) {
         let current = &mut rest[..width];
         for other in before.chunks_exact(width) {
             let along = dot(current, other) as f32;
-            current.iter_mut().zip(other).for_each(|(c, o)| *c -= along * o);
+            current
+                .iter_mut()
+                .zip(other)
+                .for_each(|(c, o)| *c -= along * o);
         }
         let length = dot(current, current).sqrt().max(f64::MIN_POSITIVE) as f32;
         current.iter_mut().for_each(|v| *v /= length);
@@ -63,13 +70,20 @@ mod tests {
         let mut values = noise::normal(1, 0, count * patch);
         let deviations = [0.1, 3.0, 0.1, 0.1, 1.0, 0.1];
         for row in values.chunks_exact_mut(patch) {
-            row.iter_mut().zip(deviations).for_each(|(v, d)| *v = *v * d + 5.0);
+            row.iter_mut()
+                .zip(deviations)
+                .for_each(|(v, d)| *v = *v * d + 5.0);
         }
         let patches = Tensor::from_data(TensorData::new(values, [count, patch]), &Device::flex());
         let code = principal_components(patches, 2, 3);
         assert!(code.mean.iter().all(|m| (m - 5.0).abs() < 0.5));
-        let along = |row: usize, column: usize| (code.components[row * patch + column] / code.scale).abs();
-        assert!(along(0, 1) > 0.999 && along(1, 4) > 0.99, "{:?}", code.components);
+        let along =
+            |row: usize, column: usize| (code.components[row * patch + column] / code.scale).abs();
+        assert!(
+            along(0, 1) > 0.999 && along(1, 4) > 0.99,
+            "{:?}",
+            code.components
+        );
         let mean_square = (9.0 + 1.0) / 2.0;
         assert!((code.scale - f32::sqrt(1.0 / mean_square)).abs() < 0.05);
     }

@@ -81,7 +81,9 @@ impl RecogniserTask {
 
     /// The network with fresh weights.
     pub fn fresh(&self) -> Recogniser {
-        Recogniser::new(&mut Init::new(self.config.seed, &self.device).with_precision(Precision::Bf16))
+        Recogniser::new(
+            &mut Init::new(self.config.seed, &self.device).with_precision(Precision::Bf16),
+        )
     }
 }
 
@@ -160,7 +162,8 @@ impl Task for RecogniserTask {
             })
             .collect::<Result<Vec<_>, TrainError>>()?;
         let path = folder.join(MOVES);
-        let moves = serde_json::to_vec(&KnownMoves::new(&examples)).map_err(TrainError::malformed("JSON value", &path))?;
+        let moves = serde_json::to_vec(&KnownMoves::new(&examples))
+            .map_err(TrainError::malformed("JSON value", &path))?;
         write_atomic(&path, &moves)?;
         let about = [
             ("part", "recogniser"),

@@ -48,7 +48,7 @@ pub struct StageReport {
     pub plan: Plan,
     /// One entry for each of [`MEASURED`].
     pub attributes: Vec<AttributeReport>,
-    /// Mean over the attributes of accuracy over ceiling.
+    /// Mean over the attributes of accuracy over ceiling, each counted as 1 at the most.
     pub mean_of_ceiling: f64,
     /// Mean accuracy over the mean accuracy of the control.
     pub mean_over_control: f64,
@@ -186,7 +186,7 @@ pub fn evaluate_stage(
     let mean = |part: fn(&AttributeReport) -> f64| {
         attributes.iter().map(part).sum::<f64>() / attributes.len() as f64
     };
-    let mean_of_ceiling = mean(|it| it.of_ceiling);
+    let mean_of_ceiling = mean(|it| it.of_ceiling.min(1.0));
     let mean_over_control = mean(|it| it.accuracy) / mean(|it| it.control).max(f64::MIN_POSITIVE);
     Ok((
         StageReport {

@@ -22,8 +22,8 @@ use rayon::prelude::*;
 use serde::Serialize;
 use std::{collections::BTreeMap, path::Path};
 
-/// Batches of crops whose patches the linear shortcut is computed from.
-const CODE_BATCHES: u64 = 48;
+/// Batches of crops whose patches the linear code is computed from.
+const CODE_BATCHES: u64 = 64;
 
 /// Trains the autoencoder.
 pub struct VaeTask {
@@ -72,33 +72,23 @@ impl VaeTask {
         })
     }
 
-    /// The model with fresh weights, its shortcut the principal components of crops.
+    /// The model with fresh weights, its code the principal components of crops.
     ///
     /// # Errors
-    /// When the clips can't be read, or no crop is longer than a frame.
+    /// When the clips can't be read.
     pub fn fresh(&self) -> Result<Vae, TrainError> {
         let mut init = Init::new(self.config.seed, &self.device).with_precision(Precision::Bf16);
         let vae = Vae::new(&self.model.vae, &mut init);
-        let (mut image, mut video) = (Vec::new(), Vec::new());
-        for step in 0..CODE_BATCHES {
-            let (values, dims) = self.batch(step)?;
-            if dims[1] > 1 {
+        let patches = (0..CODE_BATCHES)
+            .map(|step| {
+                let (values, dims) = self.batch(step)?;
                 let crops = Tensor::<5>::from_data(TensorData::new(values, dims), &Device::flex());
-                let [first, rest] = Vae::patches(crops);
-                image.push(first);
-                video.push(rest);
-            }
-        }
-        if video.is_empty() {
-            return Err(TrainError::Config(
-                "the autoencoder needs a crop of more than one frame".into(),
-            ));
-        }
-        let code = |patches| {
-            let channels = self.model.vae.latent_channels;
-            principal_components(Tensor::cat(patches, 0), channels, self.config.seed)
-        };
-        Ok(vae.with_codes(&code(image), &code(video)))
+                Ok(Vae::patches(crops))
+            })
+            .collect::<Result<Vec<_>, TrainError>>()?;
+        let channels = self.model.vae.latent_channels;
+        let code = principal_components(Tensor::cat(patches, 0), channels, self.config.seed);
+        Ok(vae.with_code(&code))
     }
 
     /// A batch of crops `[B, T, H, W, 3]` as plain numbers; a pure function of the step.

@@ -20,6 +20,10 @@ use commands::{eval, generate, inspect, models, stage, train};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+/// Training and sampling allocate large buffers all the time, which the system's allocator hands back and fetches anew.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Text to video for people who make films, on your own machine
 #[derive(Debug, Parser)]
 #[command(version)]

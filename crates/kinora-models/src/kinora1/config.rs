@@ -28,16 +28,14 @@ pub struct Config {
 pub struct VaeConfig {
     /// Channels of a latent position.
     pub latent_channels: usize,
-    /// The encoder's widths.
-    pub encoder: StageConfig,
-    /// The decoder's widths.
-    pub decoder: StageConfig,
+    /// The decoder's network; the encoder is linear and has no sizes of its own.
+    pub decoder: DecoderConfig,
 }
 
-/// Widths and depths of one half of the autoencoder.
+/// Widths and depths of the decoder's network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct StageConfig {
+pub struct DecoderConfig {
     /// Channels at 8x compression.
     pub fine_width: usize,
     /// Blocks at 8x compression.
@@ -149,19 +147,6 @@ impl Config {
     pub fn check(&self) -> Result<(), ConfigError> {
         let sizes = [
             ("vae.latent_channels", self.vae.latent_channels, 256),
-            ("vae.encoder.fine_width", self.vae.encoder.fine_width, 1024),
-            (
-                "vae.encoder.coarse_width",
-                self.vae.encoder.coarse_width,
-                2048,
-            ),
-            ("vae.encoder.fine_depth", self.vae.encoder.fine_depth, 64),
-            (
-                "vae.encoder.coarse_depth",
-                self.vae.encoder.coarse_depth,
-                64,
-            ),
-            ("vae.encoder.expansion", self.vae.encoder.expansion, 8),
             ("vae.decoder.fine_width", self.vae.decoder.fine_width, 1024),
             (
                 "vae.decoder.coarse_width",

@@ -6,13 +6,12 @@
 
 mod config;
 mod dit;
-mod patch;
 mod text;
 mod tokenizer;
 mod vae;
 
 pub use config::{
-    Config, ConfigError, Defaults, DitConfig, LatentStats, StageConfig, TextConfig, VaeConfig,
+    Config, ConfigError, DecoderConfig, Defaults, DitConfig, LatentStats, TextConfig, VaeConfig,
 };
 pub use dit::Dit;
 pub use text::{Text, TextEncoder};

@@ -1,34 +1,43 @@
 //! The video compression network: a causal 3-D autoencoder, 16x in space and 4x in time, channels last.
 //!
-//! Blocks are ConvNeXt's (arXiv:2201.03545) with a depthwise convolution that sees the present and two past
-//! positions in time (causal as in MAGVIT-v2, arXiv:2310.05737). The first frame is a latent frame of its own, so an
-//! image is a one-frame clip. Each half stands beside a linear shortcut between patch and latent that starts as the
-//! patches' principal components, so the network learns only what a linear code misses (compare the residual
-//! autoencoding of DC-AE, arXiv:2410.10733). What a convolution needs of the past is kept in a [`VaeCache`], and the
-//! whole-clip pass is the chunked pass with one chunk, so the two are equal by construction.
+//! The code itself is linear: the principal components of patches of 4 frames and 16 x 16 pixels. The first frame is
+//! coded as four equal frames and decoded as their mean, so an image is a one-frame clip and a still scene has the same
+//! latent at all times. What a linear code can't restore is left to the decoder's network, ConvNeXt blocks
+//! (arXiv:2201.03545) with a depthwise convolution that sees the present and two past positions in time (causal as in
+//! MAGVIT-v2, arXiv:2310.05737); its output is added to the linear one (compare DC-AE's residual autoencoding,
+//! arXiv:2410.10733). What a convolution needs of the past is kept in a [`VaeCache`], and the whole-clip pass is the
+//! chunked pass with one chunk, so the two are equal by construction.
 
-use super::SPATIAL_COMPRESSION;
-use super::config::{StageConfig, VaeConfig};
-use super::patch::{PatchLinear, channels_to_space, image_patch, space_to_channels, video_patch};
+use super::config::{DecoderConfig, VaeConfig};
+use super::{SPATIAL_COMPRESSION, TEMPORAL_COMPRESSION};
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, TensorData};
-use kinora_nn::{DepthwiseConv3d, Init, LayerNorm, Linear, gelu};
+use kinora_nn::{DepthwiseConv3d, Init, LayerNorm, Linear, Precision, gelu};
 
-/// Pixels of a patch side where the blocks begin; they halve the resolution once more.
+/// Pixels of a patch side where the network ends; it begins at half that resolution.
 const FINE_PATCH: usize = SPATIAL_COMPRESSION / 2;
+/// Values of a coded patch.
+const PATCH: usize = TEMPORAL_COMPRESSION * SPATIAL_COMPRESSION * SPATIAL_COMPRESSION * 3;
 /// The convolutions' extent in time, height and width.
 const KERNEL: [usize; 3] = [3, 3, 3];
 
 /// The autoencoder. Pixels are -1 to 1.
 #[derive(Module, Debug)]
 pub struct Vae {
-    encoder: Encoder,
-    decoder: Decoder,
+    /// Patch to latent.
+    encode: Linear,
+    /// Latent to patch.
+    decode: Linear,
+    /// Latent to what the linear decoding misses.
+    network: Network,
 }
 
-/// What the chunked passes remember of the past: for each convolution the last two positions in time.
+/// What the chunked passes remember of the past.
 #[derive(Clone, Debug, Default)]
 pub struct VaeCache {
+    /// Whether the clip's first frame has passed.
+    started: bool,
+    /// For each convolution, the last two positions in time.
     slots: Vec<Tensor<5>>,
 }
 
@@ -45,58 +54,45 @@ pub struct LinearCode {
 }
 
 impl Vae {
-    /// Values of a patch of the first frame, and of four frames, that one latent position stands for.
-    pub const PATCHES: [usize; 2] = [
-        image_patch(SPATIAL_COMPRESSION),
-        video_patch(SPATIAL_COMPRESSION),
-    ];
-
-    /// Fresh weights from the initialiser's seed.
+    /// Fresh weights from the initialiser's seed; the network adds nothing yet.
     pub fn new(config: &VaeConfig, init: &mut Init) -> Self {
         Self {
-            encoder: Encoder::new(&config.encoder, config.latent_channels, init),
-            decoder: Decoder::new(&config.decoder, config.latent_channels, init),
+            encode: Linear::new(PATCH, config.latent_channels, init),
+            decode: Linear::new(config.latent_channels, PATCH, init),
+            network: Network::new(&config.decoder, config.latent_channels, init),
         }
     }
 
-    /// Sets the linear shortcuts to codes of first frames' patches and of four-frame patches.
+    /// Sets the linear code.
     ///
     /// # Panics
-    /// If a code's sizes are not [`Self::PATCHES`] and the latent channels.
-    pub fn with_codes(mut self, image: &LinearCode, video: &LinearCode) -> Self {
-        let Self { encoder, decoder } = &mut self;
-        set_code(
-            &mut encoder.shortcut.image,
-            &mut decoder.shortcut.image,
-            image,
-        );
-        set_code(
-            &mut encoder.shortcut.video,
-            &mut decoder.shortcut.video,
-            video,
-        );
+    /// If the code's sizes are not those of a patch and of the latent.
+    pub fn with_code(mut self, code: &LinearCode) -> Self {
+        let device = self.encode.weight.device();
+        let [channels, patch] = self.encode.weight.dims();
+        let components = TensorData::new(code.components.clone(), [channels, patch]);
+        let components = Tensor::<2>::from_data(components, &device);
+        let mean = Tensor::<1>::from_data(TensorData::new(code.mean.clone(), [patch]), &device);
+        let offset = (components.clone() * mean.clone().unsqueeze::<2>()).sum_dim(1);
+        let linear = |weight, bias| Linear {
+            weight: Param::from_tensor(weight),
+            bias: Some(Param::from_tensor(bias)),
+            precision: Precision::F32,
+        };
+        let back = components.clone().transpose() / (code.scale * code.scale);
+        self.encode = linear(components, -offset.squeeze_dim::<1>(1));
+        self.decode = linear(back, mean);
         self
     }
 
-    /// Patches of a clip as a linear code sees them: `[N, P]` of its first frame, and of each four frames after it.
-    pub fn patches(video: Tensor<5>) -> [Tensor<2>; 2] {
-        let frames = video.dims()[1];
-        let rows = |x: Tensor<5>| {
-            let [b, t, h, w, c] = x.dims();
-            x.reshape([b * t * h * w, c])
-        };
-        [
-            rows(space_to_channels(
-                video.clone().narrow(1, 0, 1),
-                SPATIAL_COMPRESSION,
-                1,
-            )),
-            rows(space_to_channels(
-                video.narrow(1, 1, frames - 1),
-                SPATIAL_COMPRESSION,
-                super::TEMPORAL_COMPRESSION,
-            )),
-        ]
+    /// Patches of a clip as the linear code sees them, `[N, P]`.
+    pub fn patches(video: Tensor<5>) -> Tensor<2> {
+        space_to_channels(
+            repeat_first(video),
+            SPATIAL_COMPRESSION,
+            TEMPORAL_COMPRESSION,
+        )
+        .flatten(0, 3)
     }
 
     /// Video `[B, 1+4k, H, W, 3]` to latents `[B, 1+k, H/16, W/16, C]`; `H` and `W` are multiples of 16.
@@ -111,99 +107,62 @@ impl Vae {
 
     /// The next frames of a video: `1+4k` of them in the first call with this cache, `4k` in each later one.
     pub fn encode_chunk(&self, video: Tensor<5>, cache: &mut VaeCache) -> Tensor<5> {
-        self.encoder.forward(video, cache)
+        let video = match std::mem::replace(&mut cache.started, true) {
+            true => video,
+            false => repeat_first(video),
+        }; // (B, 4+4k, H, W, 3)
+        let patches = space_to_channels(video, SPATIAL_COMPRESSION, TEMPORAL_COMPRESSION); // (B, 1+k, H/16, W/16, P)
+        self.encode.clone().no_grad().forward(patches) // (B, 1+k, H/16, W/16, C)
     }
 
     /// The next latent frames of a video: any number, at least one.
     pub fn decode_chunk(&self, latent: Tensor<5>, cache: &mut VaeCache) -> Tensor<5> {
-        self.decoder.forward(latent, cache)
+        let patches = self.decode.clone().no_grad().forward(latent.clone()); // (B, 1+k, h, w, P)
+        let linear = channels_to_space(patches, SPATIAL_COMPRESSION, TEMPORAL_COMPRESSION); // (B, 4+4k, 16h, 16w, 3)
+        let video = linear + self.network.forward(latent, cache);
+        match std::mem::replace(&mut cache.started, true) {
+            true => video,
+            false => average_first(video), // (B, 1+4k, 16h, 16w, 3)
+        }
     }
 }
 
 #[derive(Module, Debug)]
-struct Encoder {
-    shortcut: PatchLinear,
-    embed: PatchLinear,
-    fine: Vec<Block>,
-    merge: Linear,
-    coarse: Vec<Block>,
-    norm: LayerNorm,
-    head: Linear,
-}
-
-impl Encoder {
-    fn new(config: &StageConfig, latent_channels: usize, init: &mut Init) -> Self {
-        let (fine, coarse) = (config.fine_width, config.coarse_width);
-        Self {
-            shortcut: PatchLinear::from_pixels(SPATIAL_COMPRESSION, latent_channels, init),
-            embed: PatchLinear::from_pixels(FINE_PATCH, fine, init),
-            fine: blocks(fine, config.fine_depth, config.expansion, init),
-            merge: Linear::new(4 * fine, coarse, init),
-            coarse: blocks(coarse, config.coarse_depth, config.expansion, init),
-            norm: LayerNorm::new(coarse, init),
-            head: Linear::zeros(coarse, latent_channels, init),
-        }
-    }
-
-    fn forward(&self, video: Tensor<5>, cache: &mut VaeCache) -> Tensor<5> {
-        let mut past = Past::new(cache);
-        let linear = self
-            .shortcut
-            .fold(video.clone(), SPATIAL_COMPRESSION, past.at_start()); // (B, 1+k, H/16, W/16, C)
-        let mut x = self.embed.fold(video, FINE_PATCH, past.at_start()); // (B, 1+k, H/8, W/8, F)
-        for block in &self.fine {
-            x = block.forward(x, &mut past);
-        }
-        let mut x = self.merge.forward(space_to_channels(x, 2, 1)); // (B, 1+k, H/16, W/16, D)
-        for block in &self.coarse {
-            x = block.forward(x, &mut past);
-        }
-        linear + self.head.forward(self.norm.forward(x)) // (B, 1+k, H/16, W/16, C)
-    }
-}
-
-#[derive(Module, Debug)]
-struct Decoder {
-    shortcut: PatchLinear,
+struct Network {
     stem: Linear,
     coarse: Vec<Block>,
     split: Linear,
     fine: Vec<Block>,
     norm: LayerNorm,
-    head: PatchLinear,
+    head: Linear,
 }
 
-impl Decoder {
-    fn new(config: &StageConfig, latent_channels: usize, init: &mut Init) -> Self {
+impl Network {
+    fn new(config: &DecoderConfig, latent_channels: usize, init: &mut Init) -> Self {
         let (fine, coarse) = (config.fine_width, config.coarse_width);
+        let patch = TEMPORAL_COMPRESSION * FINE_PATCH * FINE_PATCH * 3;
         Self {
-            shortcut: PatchLinear::to_pixels(SPATIAL_COMPRESSION, latent_channels, init),
             stem: Linear::new(latent_channels, coarse, init),
             coarse: blocks(coarse, config.coarse_depth, config.expansion, init),
             split: Linear::new(coarse, 4 * fine, init),
             fine: blocks(fine, config.fine_depth, config.expansion, init),
             norm: LayerNorm::new(fine, init),
-            head: PatchLinear::to_pixels_zero(FINE_PATCH, fine, init),
+            head: Linear::zeros(fine, patch, init),
         }
     }
 
     fn forward(&self, latent: Tensor<5>, cache: &mut VaeCache) -> Tensor<5> {
         let mut past = Past::new(cache);
-        let linear = self
-            .shortcut
-            .unfold(latent.clone(), SPATIAL_COMPRESSION, past.at_start()); // (B, 1+4k, 16h, 16w, 3)
-        let mut x = self.stem.forward(latent); // (B, 1+k, h, w, D)
+        let mut x = self.stem.forward(latent); // (B, T, h, w, D)
         for block in &self.coarse {
             x = block.forward(x, &mut past);
         }
-        let mut x = channels_to_space(self.split.forward(x), 2, 1); // (B, 1+k, 2h, 2w, F)
+        let mut x = channels_to_space(self.split.forward(x), 2, 1); // (B, T, 2h, 2w, F)
         for block in &self.fine {
             x = block.forward(x, &mut past);
         }
-        linear
-            + self
-                .head
-                .unfold(self.norm.forward(x), FINE_PATCH, past.at_start()) // (B, 1+4k, 16h, 16w, 3)
+        let patches = self.head.forward(self.norm.forward(x)); // (B, T, 2h, 2w, 768)
+        channels_to_space(patches, FINE_PATCH, TEMPORAL_COMPRESSION) // (B, 4T, 16h, 16w, 3)
     }
 }
 
@@ -237,24 +196,18 @@ fn blocks(width: usize, depth: usize, expansion: usize, init: &mut Init) -> Vec<
 
 /// Walks the cache's slots in the order of the convolutions.
 struct Past<'a> {
-    cache: &'a mut VaeCache,
+    slots: &'a mut Vec<Tensor<5>>,
     started: bool,
     next: usize,
 }
 
 impl<'a> Past<'a> {
     fn new(cache: &'a mut VaeCache) -> Self {
-        let started = !cache.slots.is_empty();
         Self {
-            cache,
-            started,
+            slots: &mut cache.slots,
+            started: cache.started,
             next: 0,
         }
-    }
-
-    /// Whether this chunk begins with the clip's first frame.
-    fn at_start(&self) -> bool {
-        !self.started
     }
 
     /// Puts what the convolution saw last before `x` (`[B, T, H, W, C]`), zeros at the clip's start, and remembers
@@ -263,34 +216,54 @@ impl<'a> Past<'a> {
         let context = KERNEL[0] - 1;
         let [b, _, h, w, c] = x.dims();
         let before = match self.started {
-            true => self.cache.slots[self.next].clone(),
+            true => self.slots[self.next].clone(),
             false => Tensor::zeros([b, context, h, w, c], &x.device()),
         };
         let x = Tensor::cat(vec![before, x], 1); // (B, 2+T, H, W, C)
         let kept = x.clone().narrow(1, x.dims()[1] - context, context);
         match self.started {
-            true => self.cache.slots[self.next] = kept,
-            false => self.cache.slots.push(kept),
+            true => self.slots[self.next] = kept,
+            false => self.slots.push(kept),
         }
         self.next += 1;
         x
     }
 }
 
-/// Makes `encode` and `decode` the two ways of a linear code.
-fn set_code(encode: &mut Linear, decode: &mut Linear, code: &LinearCode) {
-    let device = encode.weight.device();
-    let [channels, patch] = encode.weight.dims();
-    let components = Tensor::<2>::from_data(
-        TensorData::new(code.components.clone(), [channels, patch]),
-        &device,
-    );
-    let mean = Tensor::<1>::from_data(TensorData::new(code.mean.clone(), [patch]), &device);
-    let offset = (components.clone() * mean.clone().unsqueeze::<2>())
-        .sum_dim(1)
-        .squeeze_dim::<1>(1);
-    decode.weight = Param::from_tensor(components.clone().transpose() / (code.scale * code.scale));
-    decode.bias = Some(Param::from_tensor(mean));
-    encode.weight = Param::from_tensor(components);
-    encode.bias = Some(Param::from_tensor(-offset));
+/// A clip with its first frame four times: `[B, 1+4k, ...]` to `[B, 4+4k, ...]`.
+fn repeat_first(video: Tensor<5>) -> Tensor<5> {
+    let first = video.clone().narrow(1, 0, 1);
+    Tensor::cat(
+        vec![first.repeat_dim(1, TEMPORAL_COMPRESSION - 1), video],
+        1,
+    )
+}
+
+/// The way back: the first four frames become their mean.
+fn average_first(video: Tensor<5>) -> Tensor<5> {
+    let frames = video.dims()[1];
+    let first = video.clone().narrow(1, 0, TEMPORAL_COMPRESSION).mean_dim(1);
+    if frames == TEMPORAL_COMPRESSION {
+        return first;
+    }
+    let rest = video.narrow(1, TEMPORAL_COMPRESSION, frames - TEMPORAL_COMPRESSION);
+    Tensor::cat(vec![first, rest], 1)
+}
+
+/// Folds `time` frames of `side` x `side` positions into channels: `[B, T t, H s, W s, C]` to `[B, T, H, W, t s s C]`.
+fn space_to_channels(x: Tensor<5>, side: usize, time: usize) -> Tensor<5> {
+    let [b, t, h, w, c] = x.dims();
+    let (t, h, w) = (t / time, h / side, w / side);
+    x.reshape([b, t, time, h, side, w, side, c])
+        .permute([0, 1, 3, 5, 2, 4, 6, 7])
+        .reshape([b, t, h, w, time * side * side * c])
+}
+
+/// The inverse of [`space_to_channels`].
+fn channels_to_space(x: Tensor<5>, side: usize, time: usize) -> Tensor<5> {
+    let [b, t, h, w, c] = x.dims();
+    let c = c / (time * side * side);
+    x.reshape([b, t, h, w, time, side, side, c])
+        .permute([0, 1, 4, 2, 5, 3, 6, 7])
+        .reshape([b, t * time, h * side, w * side, c])
 }

@@ -2,13 +2,13 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use kinora_models::kinora1::{
-    Config, ConfigError, Defaults, DitConfig, Kinora1, LatentStats, StageConfig, TextConfig, Vae,
+    Config, ConfigError, DecoderConfig, Defaults, DitConfig, Kinora1, LatentStats, TextConfig, Vae,
     VaeCache, VaeConfig,
 };
 use kinora_nn::{Init, noise};
 
 fn config() -> Config {
-    let stage = StageConfig {
+    let stage = DecoderConfig {
         fine_width: 8,
         fine_depth: 1,
         coarse_width: 12,
@@ -20,7 +20,6 @@ fn config() -> Config {
         licence: "Apache-2.0".into(),
         vae: VaeConfig {
             latent_channels: 4,
-            encoder: stage.clone(),
             decoder: stage,
         },
         text: TextConfig {

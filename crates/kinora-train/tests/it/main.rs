@@ -3,7 +3,7 @@
 
 use burn::tensor::Device;
 use kinora_models::{
-    kinora1::{Defaults, DitConfig, StageConfig, VaeConfig},
+    kinora1::{DecoderConfig, Defaults, DitConfig, VaeConfig},
     registry::{Files, Model, file},
 };
 use kinora_train::{
@@ -51,7 +51,7 @@ fn data(root: &Path) -> DataConfig {
 }
 
 fn model() -> ModelConfig {
-    let stage = StageConfig {
+    let stage = DecoderConfig {
         fine_width: 8,
         fine_depth: 1,
         coarse_width: 12,
@@ -63,7 +63,6 @@ fn model() -> ModelConfig {
         licence: "Apache-2.0".to_string(),
         vae: VaeConfig {
             latent_channels: 4,
-            encoder: stage.clone(),
             decoder: stage,
         },
         text: TextShape {

@@ -3,7 +3,6 @@
 use crate::support::{Ended, Place};
 use kinora_engine::{Length, ModelFiles, PlanError, Request, plan};
 use std::fs;
-use std::path::Path;
 
 /// The run ended with `status` and one sentence on stderr that says `says`, and left no file.
 fn refused(place: &Place, ended: &Ended, status: i32, says: &str) {
@@ -82,7 +81,7 @@ fn requests_that_make_no_sense() {
         (&["a fox", "--count", "0"], "--count"),
         (
             &["a fox", "--sampler", "eular"],
-            "did you mean \"euler\"?; there are euler, heun, ab2",
+            "did you mean \"euler\"?); there are euler, heun, ab2",
         ),
         (
             &["a fox", "--model", "kinora1"],
@@ -133,26 +132,17 @@ fn requests_that_make_no_sense() {
 
 #[test]
 fn folders_that_can_not_be_written() {
-    if cfg!(unix) && !is_root() {
-        let place = Place::new();
-        fs::create_dir(place.path("locked")).unwrap();
-        let mut rights = fs::metadata(place.path("locked")).unwrap().permissions();
-        rights.set_readonly(true);
-        fs::set_permissions(place.path("locked"), rights).unwrap();
-        let ended = place.run(&[
-            "generate",
-            "a fox",
-            "--model",
-            "tiny",
-            "-o",
-            "locked/out.mp4",
-        ]);
-        refused(&place, &ended, 2, "takes no file");
+    let place = Place::new();
+    let locked = place.path("locked");
+    fs::create_dir(&locked).unwrap();
+    let mut rights = fs::metadata(&locked).unwrap().permissions();
+    rights.set_readonly(true);
+    fs::set_permissions(&locked, rights).unwrap();
+    if fs::write(locked.join("probe"), "").is_ok() {
+        return; // the superuser may write anywhere
     }
-}
-
-fn is_root() -> bool {
-    Path::new("/proc/1/environ").exists() && fs::read("/proc/1/environ").is_ok()
+    let ended = place.run(&["generate", "a fox", "--model", "tiny", "-o", "locked/out.mp4"]);
+    refused(&place, &ended, 2, "takes no file");
 }
 
 #[test]
@@ -294,7 +284,7 @@ fn latents_of_another_clip() {
             .concat(),
         )
     };
-    refused(&place, &run(&["--frames", "9"]), 2, "[1, 3, 2, 4, 4]");
+    refused(&place, &run(&["--frames", "13"]), 2, "[1, 3, 2, 4, 4]");
     refused(&place, &run(&["--size", "32x32"]), 2, "holds");
     let mut bytes = place.bytes("latents");
     let end = bytes.len();

@@ -2,7 +2,7 @@
 
 use kinora_engine::Device;
 use kinora_models::kinora1::{
-    Config, Defaults, DitConfig, Kinora1, LatentStats, StageConfig, TextConfig, Vae, VaeConfig,
+    Config, Defaults, DitConfig, Kinora1, LatentStats, DecoderConfig, TextConfig, Vae, VaeConfig,
 };
 use kinora_models::registry::file;
 use kinora_nn::Init;
@@ -107,7 +107,7 @@ impl Ended {
 }
 
 fn tiny_config() -> Config {
-    let stage = StageConfig {
+    let stage = DecoderConfig {
         fine_width: 8,
         fine_depth: 1,
         coarse_width: 12,
@@ -119,7 +119,6 @@ fn tiny_config() -> Config {
         licence: "Apache-2.0".into(),
         vae: VaeConfig {
             latent_channels: 4,
-            encoder: stage.clone(),
             decoder: stage,
         },
         text: TextConfig {
