@@ -32,8 +32,8 @@ impl TextEncoder {
     pub fn new(config: &TextConfig, init: &mut Init) -> Self {
         let width = config.width;
         Self {
-            embedding: init.normal([config.vocabulary, width], 1.0),
-            position: init.normal([config.max_tokens, width], 0.1),
+            embedding: init.normal([config.vocabulary, width], 0.1),
+            position: init.normal([config.max_tokens, width], 0.02),
             blocks: (0..config.depth).map(|_| Block::new(width, init)).collect(),
             norm: LayerNorm::new(width, init),
             heads: config.heads,
