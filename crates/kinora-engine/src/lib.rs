@@ -16,6 +16,7 @@ mod request;
 pub use error::{EngineError, Fault};
 pub use generate::{Event, Job, generate};
 pub use latents::{Latents, LatentsError};
+pub use memory::estimate;
 pub use model::{ModelFiles, OpenError};
 pub use plan::{MAX_FRAMES, MAX_PROMPT, MAX_SIDE, MAX_STEPS, Plan, PlanError, plan};
 pub use recipe::{ModelId, Recipe, RecipeError};

@@ -5,7 +5,7 @@ use crate::{ModelFiles, Plan};
 use kinora_models::kinora1::{DecoderConfig, latent_frames};
 
 /// The program itself, its threads' stacks and the encoder's tables.
-const PROGRAM: u64 = 48 << 20;
+const PROGRAM: u64 = 64 << 20;
 /// Bytes of an activation.
 const F32: u64 = 4;
 /// Tensors of the stream's width that are alive at once in a transformer block, besides the perceptron's.

@@ -162,7 +162,7 @@ fn names() -> Vec<&'static str> {
     registry::BUILT_IN.iter().map(|model| model.name).collect()
 }
 
-/// `", did you mean \"...\"?"` if one of `names` is close to `name`.
+/// `" (did you mean \"...\"?)"` if one of `names` is close to `name`.
 pub(crate) fn nearest(name: &str, names: &[&str]) -> String {
     let name = name.to_lowercase();
     let close = |other: &&&str| strsim::damerau_levenshtein(&name, other) <= 1 + other.len() / 4;
@@ -170,5 +170,5 @@ pub(crate) fn nearest(name: &str, names: &[&str]) -> String {
         .iter()
         .filter(close)
         .min_by_key(|other| strsim::damerau_levenshtein(&name, other));
-    best.map_or_else(String::new, |best| format!(", did you mean \"{best}\"?"))
+    best.map_or_else(String::new, |best| format!(" (did you mean \"{best}\"?)"))
 }

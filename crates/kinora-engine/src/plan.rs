@@ -266,6 +266,7 @@ fn number(what: &'static str, value: f64, least: f64, most: f64) -> Result<f64, 
     } else {
         least.to_string()
     };
+    let most = (most * 100.0).floor() / 100.0; // no more digits than a person needs
     Err(PlanError::Range {
         what,
         value: value.to_string(),

@@ -35,6 +35,8 @@ pub fn check_writable_file(path: &Path) -> Result<(), MediaError> {
 /// # Errors
 /// When it can't, saying what stands in the way.
 pub(crate) fn check_writable_folder(path: &Path) -> Result<(), MediaError> {
+    // Without the trailing slash, with which a file seems not to be there.
+    let path = &path.components().collect::<PathBuf>();
     check_parent(path)?;
     let Ok(found) = fs::metadata(path) else {
         return Ok(());

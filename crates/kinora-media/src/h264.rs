@@ -15,8 +15,10 @@ use crate::{Clip, MediaError, Shape};
 
 /// One constant quantiser for each block of each frame: no rate control, so no
 /// state but the frames decides the bytes. 16 is visually lossless on clips a
-/// few hundred pixels wide, where a block is a large part of the picture.
-const QP: u8 = 16;
+/// few hundred pixels wide, where a block is a large part of the picture. The
+/// coarser ones are for clips of little but noise, which overflow OpenH264's
+/// buffers at 16.
+const QPS: [u8; 4] = [16, 24, 32, 40];
 
 /// A stream in the form MP4 stores it.
 pub(crate) struct Stream {
@@ -56,10 +58,18 @@ pub(crate) fn check(shape: Shape) -> Result<(), MediaError> {
 /// Encodes all frames. The first is a key frame, then one every two seconds.
 pub(crate) fn encode(clip: &Clip) -> Result<Stream, MediaError> {
     check(Shape::of(clip))?;
+    let [finest, coarser @ ..] = QPS;
+    coarser.iter().fold(encode_at(clip, finest), |stream, &qp| {
+        stream.or_else(|_| encode_at(clip, qp))
+    })
+}
+
+/// All frames with the quantiser `qp`, 0 (finest) to 51.
+fn encode_at(clip: &Clip, qp: u8) -> Result<Stream, MediaError> {
     let fps = clip.fps().as_f64();
     let config = EncoderConfig::new()
         .rate_control_mode(RateControlMode::Bufferbased)
-        .qp(QpRange::new(QP, QP))
+        .qp(QpRange::new(qp, qp))
         .bitrate(BitRate::from_bps(50_000_000))
         .max_frame_rate(FrameRate::from_hz(fps.clamp(1.0, 60.0) as f32))
         .intra_frame_period(IntraFramePeriod::from_num_frames(
@@ -206,5 +216,17 @@ mod tests {
             shown += 1;
         }
         assert_eq!(shown, count);
+    }
+
+    #[test]
+    fn pure_noise_is_encoded_too() {
+        let mut state = 1u32;
+        let mut byte = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            if state >> 31 == 0 { 0 } else { 255 }
+        };
+        let frames = (0..2).map(|_| (0..192 * 128 * 3).map(|_| byte()).collect());
+        let clip = Clip::new(192, 128, Fps::new(12, 1).unwrap(), frames.collect()).unwrap();
+        assert_eq!(encode(&clip).unwrap().samples.len(), 2);
     }
 }

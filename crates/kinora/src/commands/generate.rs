@@ -64,12 +64,12 @@ pub struct GenerateArgs {
     #[arg(long, value_name = "F", allow_hyphen_values = true)]
     fps: Option<Fps>,
     /// Decides all that the prompt leaves open; random if not given
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
     seed: Option<u64>,
     /// Sampler steps: more is slower and finer
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     steps: Option<i64>,
-    /// How closely to follow the prompt; 1 takes the model at its word, more insists
+    /// How strongly to insist on the prompt; 1 is not at all, 3 to 8 is usual
     #[arg(long, value_name = "G", allow_hyphen_values = true)]
     guidance: Option<f64>,
     /// What to keep away from
@@ -204,8 +204,9 @@ pub fn generate(args: &GenerateArgs) -> Result<()> {
                 seed,
                 ..
             } = plan;
+            let s = if *frames == 1 { "" } else { "s" };
             tell(&format!(
-                "{width}x{height}, {frames} frames at {fps} a second, seed {seed}, made in {seconds:.1} s"
+                "{width}x{height}, {frames} frame{s} at {fps} a second, seed {seed}, made in {seconds:.1} s"
             ));
         }
         made.push(Made {

@@ -38,10 +38,11 @@ pub fn inspect(args: &InspectArgs) -> Result<()> {
         recipe,
     } = found;
     let kind = serde_json::to_value(kind)?;
+    let s = if frames == 1 { "" } else { "s" };
     let rate = fps.map_or_else(String::new, |fps| format!(" at {fps} a second"));
     writeln!(
         out,
-        "{}, {width}x{height}, {frames} frames{rate}",
+        "{}, {width}x{height}, {frames} frame{s}{rate}",
         kind.as_str().unwrap_or_default()
     )?;
     match recipe {

@@ -179,7 +179,7 @@ fn format(args: &RenderArgs) -> Result<Format> {
     let (width, height) = (side(args.size.0), side(args.size.1));
     let (Ok(width), Ok(height)) = (width, height) else {
         bail!(BadInput(format!(
-            "a picture of {}x{} can't be rendered",
+            "a picture of {}x{} can't be rendered; each side must be 1 pixel or more",
             args.size.0, args.size.1
         )));
     };
