@@ -105,7 +105,7 @@ impl Bucket {
         if frames % 4 != 1 || of < frames {
             return bad("frames is 1 more than a multiple of 4, and of is at least frames");
         }
-        if !(self.fps > 0.0) || self.count == 0 {
+        if self.fps.is_nan() || self.fps <= 0.0 || self.count == 0 {
             return bad("fps and count are above 0");
         }
         Ok(())
@@ -268,6 +268,8 @@ pub struct DitTraining {
     pub latents: PathBuf,
     /// The model configuration.
     pub model: PathBuf,
+    /// A model folder whose weights, words and latent statistics this training goes on from; fresh ones if left out.
+    pub start: Option<PathBuf>,
     /// Seed of the weights, the order, the captions and the noise.
     pub seed: u64,
     /// How long and how fast.
@@ -276,7 +278,7 @@ pub struct DitTraining {
     pub batches: Vec<BatchConfig>,
     /// Captions and noise levels.
     pub flow: FlowConfig,
-    /// The extra task that teaches the text encoder early.
+    /// The extra task that teaches the text encoder: to name a scene's attributes from its caption.
     pub attributes: AttributesConfig,
     /// Prompts of the sample sheet.
     pub prompts: Vec<String>,
@@ -318,10 +320,12 @@ pub struct FlowConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AttributesConfig {
-    /// Weight of its loss.
-    pub weight: f32,
-    /// Steps it lasts.
+    /// Steps at the start in which the text encoder learns it alone, from captions of scenes that are never rendered.
     pub steps: u64,
+    /// Captions in each of those steps.
+    pub batch: u64,
+    /// Weight of its loss beside the flow's in all later steps.
+    pub weight: f32,
 }
 
 /// Training of the recogniser that evaluation measures with: `configs/recogniser.toml`.

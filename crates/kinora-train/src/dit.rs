@@ -4,7 +4,7 @@ use crate::{
     RunFolder, TrainError,
     attributes::Attribute,
     clips::ClipCache,
-    config::{DitTraining, ModelConfig},
+    config::{AttributesConfig, DitTraining, ModelConfig},
     export,
     heads::Heads,
     latents::{self, Latents},
@@ -22,9 +22,9 @@ use kinora_engine::{Job, Plan, generate};
 use kinora_media::{Fps, SheetRow, contact_sheet, save_png};
 use kinora_models::{
     kinora1::{Config, Defaults, Kinora1, Tokenizer, Vae, latent_frames},
-    registry::Model,
+    registry::{Model, file},
 };
-use kinora_nn::{Init, Precision, noise};
+use kinora_nn::{Init, Precision, noise, weights};
 use kinora_stage::{Length, Scene, caption};
 use rand::Rng;
 use std::{collections::BTreeMap, path::Path, sync::atomic::AtomicBool};
@@ -104,8 +104,13 @@ impl DitTask {
                 "there must be at least one kind of batch".into(),
             ));
         }
-        let stats = latents::statistics(&latents, &config.latents.join("statistics.json"))?;
-        let words = vocabulary();
+        let (words, stats) = match &config.start {
+            Some(folder) => export::read_words_and_statistics(folder)?,
+            None => {
+                let path = config.latents.join("statistics.json");
+                (vocabulary(), latents::statistics(&latents, &path)?)
+            }
+        };
         let tokenizer =
             Tokenizer::new(words.clone()).map_err(|error| TrainError::Config(error.to_string()))?;
         let model = model.complete(words.len(), stats)?;
@@ -122,14 +127,18 @@ impl DitTask {
         })
     }
 
-    /// The model with fresh weights.
-    pub fn fresh(&self) -> Pupil {
+    /// The model that training begins with.
+    ///
+    /// # Errors
+    /// When the model to go on from can't be read or has another shape.
+    pub fn fresh(&self) -> Result<Pupil, TrainError> {
         let mut init = Init::new(self.config.seed, &self.device).with_precision(Precision::Bf16);
-        let kinora1 = Kinora1::new(&self.model, &mut init);
-        Pupil {
-            kinora1,
-            heads: Heads::new(self.model.text.width, &mut init),
+        let mut kinora1 = Kinora1::new(&self.model, &mut init);
+        if let Some(folder) = &self.config.start {
+            kinora1 = weights::load_file(kinora1, &folder.join(file::DIT))?;
         }
+        let heads = Heads::new(self.model.text.width, &mut init);
+        Ok(Pupil { kinora1, heads })
     }
 
     /// How long the captions of a step are: all of a batch alike, so that no time goes into padding.
@@ -153,21 +162,37 @@ impl DitTask {
         self.tokenizer.encode(&caption(scene, length, &mut rng)).ids
     }
 
-    fn tensor(&self, values: Vec<f32>, shape: [usize; 5]) -> Tensor<5> {
-        Tensor::from_data(TensorData::new(values, shape), &self.device)
+    /// The text encoder's loss at naming attributes from captions of scenes that are never rendered.
+    fn naming_loss(&self, model: &Pupil, step: u64) -> Loss {
+        let AttributesConfig { batch, .. } = self.config.attributes;
+        let length = self.length(step);
+        let (mut captions, mut classes) = (Vec::new(), Vec::new());
+        for sample in 0..batch {
+            let mut rng = generator(self.config.seed, Purpose::Naming, step * batch + sample);
+            let scene = Scene::sample_training(rng.random());
+            captions.push(
+                self.tokenizer
+                    .encode(&caption(&scene, length, &mut rng))
+                    .ids,
+            );
+            classes.push(classes_of(&scene));
+        }
+        let text = model.kinora1.text.forward(&captions, &self.device);
+        let shares = vec![1.0; captions.len()];
+        let loss = model
+            .heads
+            .loss(text.pooled, &classes, &shares, &Attribute::ALL);
+        let value = floats(loss.clone())[0];
+        Loss {
+            value,
+            backward: loss,
+            parts: BTreeMap::from([("attributes".to_string(), value)]),
+            samples: captions.len(),
+        }
     }
-}
 
-/// The words of all captions and the marks the tokenizer keeps.
-fn vocabulary() -> Vec<String> {
-    let marks = [",", ".", ":", ";"].map(String::from);
-    marks.into_iter().chain(kinora_stage::words()).collect()
-}
-
-impl Task for DitTask {
-    type Model = Pupil;
-
-    fn loss(&mut self, model: &Pupil, step: u64) -> Result<Loss, TrainError> {
+    /// The flow-matching loss, and beside it that of naming attributes, on the clips of `step`.
+    fn flow_loss(&mut self, model: &Pupil, step: u64) -> Result<Loss, TrainError> {
         let batch = self.order.at(step);
         let kind = &self.config.batches[batch.source];
         let cache = &self.latents[batch.source];
@@ -189,12 +214,7 @@ impl Task for DitTask {
                 length,
                 (pass << 32 | record) << 8 | batch.source as u64,
             ));
-            classes.push(
-                Attribute::ALL
-                    .iter()
-                    .map(|attribute| attribute.of(scene))
-                    .collect(),
-            );
+            classes.push(classes_of(scene));
         }
         let samples = batch.records.len();
         let [_, height, width, channels] = cache.dims;
@@ -215,24 +235,50 @@ impl Task for DitTask {
         let answer = model.kinora1.dit.forward(x, sigma, &text);
         let flow = (answer - velocity(clean, noise)).square().mean();
         let mut parts = BTreeMap::from([("flow".to_string(), floats(flow.clone())[0])]);
-        let mut loss = flow;
-        if step < self.config.attributes.steps {
-            let shares: Vec<f32> = captions
-                .iter()
-                .map(|ids| if ids.is_empty() { 0.0 } else { 1.0 })
-                .collect();
-            let named = model
-                .heads
-                .loss(text.pooled, &classes, &shares, &Attribute::ALL);
-            parts.insert("attributes".to_string(), floats(named.clone())[0]);
-            loss = loss + named * self.config.attributes.weight;
-        }
+        let shares: Vec<f32> = captions
+            .iter()
+            .map(|ids| f32::from(!ids.is_empty()))
+            .collect();
+        let named = model
+            .heads
+            .loss(text.pooled, &classes, &shares, &Attribute::ALL);
+        parts.insert("attributes".to_string(), floats(named.clone())[0]);
+        let loss = flow + named * self.config.attributes.weight;
         Ok(Loss {
             value: parts["flow"],
             backward: loss,
             parts,
             samples,
         })
+    }
+
+    fn tensor(&self, values: Vec<f32>, shape: [usize; 5]) -> Tensor<5> {
+        Tensor::from_data(TensorData::new(values, shape), &self.device)
+    }
+}
+
+/// A scene's class for each of [`Attribute::ALL`].
+fn classes_of(scene: &Scene) -> Vec<usize> {
+    Attribute::ALL
+        .iter()
+        .map(|attribute| attribute.of(scene))
+        .collect()
+}
+
+/// The words of all captions and the marks the tokenizer keeps.
+fn vocabulary() -> Vec<String> {
+    let marks = [",", ".", ":", ";"].map(String::from);
+    marks.into_iter().chain(kinora_stage::words()).collect()
+}
+
+impl Task for DitTask {
+    type Model = Pupil;
+
+    fn loss(&mut self, model: &Pupil, step: u64) -> Result<Loss, TrainError> {
+        match step.checked_sub(self.config.attributes.steps) {
+            None => Ok(self.naming_loss(model, step)),
+            Some(step) => self.flow_loss(model, step),
+        }
     }
 
     fn observe(

@@ -1,10 +1,14 @@
 //! Models as they ship: averaged weights in f16 with their configuration, licence and origin.
 
-use crate::{config::ModelConfig, error::TrainError, shards::write_json};
+use crate::{
+    config::ModelConfig,
+    error::TrainError,
+    shards::{read_json, write_json},
+};
 use burn::tensor::Device;
 use kinora_diffusion::{ParseSamplerError, Sampler};
 use kinora_models::{
-    kinora1::{Config, Defaults, Kinora1, Vae},
+    kinora1::{Config, Defaults, Kinora1, LatentStats, Vae},
     registry::file,
 };
 use kinora_nn::{
@@ -44,6 +48,15 @@ pub(crate) fn write_vae(vae: &Vae, model: &ModelConfig, folder: &Path) -> Result
 pub fn read_vae(model: &ModelConfig, folder: &Path) -> Result<Vae, TrainError> {
     let fresh = Vae::new(&model.vae, &mut Init::zeros(&Device::flex()));
     Ok(weights::load_file(fresh, &folder.join(file::VAE))?)
+}
+
+/// The words and the latent statistics of a whole model folder, for training that goes on from it.
+pub(crate) fn read_words_and_statistics(
+    folder: &Path,
+) -> Result<(Vec<String>, LatentStats), TrainError> {
+    let config: Config = read_json("model configuration", &folder.join(file::CONFIG))?;
+    let words = read_json("vocabulary", &folder.join(file::VOCABULARY))?;
+    Ok((words, config.latent))
 }
 
 /// A short mark of the autoencoder's weights, so that latents of others are told apart (FNV-1a, 64 bits).

@@ -136,26 +136,34 @@ fn fit(a: &[Luma], b: &[Luma]) -> ([f64; PARAMETERS], f64) {
     (motion.map(|value| value.clamp(-2.0, 2.0)), left)
 }
 
-/// Solves the symmetric system by Gaussian elimination, damped so that a flat picture gives no motion.
+/// Solves the symmetric system, given by its upper half and right side, by Gaussian elimination, damped so that a flat
+/// picture gives no motion.
 fn solve(mut system: [[f64; PARAMETERS + 1]; PARAMETERS], count: f64) -> [f64; PARAMETERS] {
-    for i in 0..PARAMETERS {
-        for j in 0..i {
-            system[i][j] = system[j][i];
+    let upper = system;
+    for (i, row) in system.iter_mut().enumerate() {
+        for (value, above) in row[..i].iter_mut().zip(&upper) {
+            *value = above[i];
         }
+        row[i] = row[i] * 1.001 + 1e-4 * count + 1e-9;
     }
-    (0..PARAMETERS).for_each(|i| system[i][i] = system[i][i] * 1.001 + 1e-4 * count + 1e-9);
     for i in 0..PARAMETERS {
-        for j in i + 1..PARAMETERS {
-            let factor = system[j][i] / system[i][i];
-            for k in i..=PARAMETERS {
-                system[j][k] -= factor * system[i][k];
+        let (done, below) = system.split_at_mut(i + 1);
+        let pivot = &done[i];
+        for row in below {
+            let factor = row[i] / pivot[i];
+            for (value, above) in row[i..].iter_mut().zip(&pivot[i..]) {
+                *value -= factor * above;
             }
         }
     }
     let mut x = [0.0; PARAMETERS];
-    for i in (0..PARAMETERS).rev() {
-        let known: f64 = (i + 1..PARAMETERS).map(|j| system[i][j] * x[j]).sum();
-        x[i] = (system[i][PARAMETERS] - known) / system[i][i];
+    for (i, row) in system.iter().enumerate().rev() {
+        let known: f64 = row[i + 1..PARAMETERS]
+            .iter()
+            .zip(&x[i + 1..])
+            .map(|(a, x)| a * x)
+            .sum();
+        x[i] = (row[PARAMETERS] - known) / row[i];
     }
     x
 }

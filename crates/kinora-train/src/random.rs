@@ -20,6 +20,8 @@ pub(crate) enum Purpose {
     Crop = 5,
     /// How long the captions of a batch are.
     Length = 6,
+    /// Scenes and captions that teach the text encoder alone.
+    Naming = 7,
 }
 
 /// The stream of one purpose at one index (a step, a clip, a pass).

@@ -263,6 +263,7 @@ fn a_paused_transformer_resumes_exactly_and_its_export_loads() {
         vae: root.join("vae/model"),
         latents: root.join("latents"),
         model: root.join("model.toml"),
+        start: None,
         seed: 3,
         training: training(),
         batches: vec![
@@ -293,8 +294,9 @@ fn a_paused_transformer_resumes_exactly_and_its_export_loads() {
             sigma_shift: 2.0,
         },
         attributes: AttributesConfig {
+            steps: 2,
+            batch: 3,
             weight: 0.1,
-            steps: 4,
         },
         prompts: vec![
             "a red fox in the snow".to_string(),
@@ -305,14 +307,14 @@ fn a_paused_transformer_resumes_exactly_and_its_export_loads() {
     let task = || DitTask::new(config.clone(), &model(), &clips, &NEVER, &mut |_| ()).unwrap();
     let (whole, paused) = (root.join("whole"), root.join("paused"));
     let mut first = task();
-    let fresh = first.fresh();
+    let fresh = first.fresh().unwrap();
     assert_eq!(
         train(&mut first, fresh, &whole, false, &mut |_| ()),
         Outcome::Finished
     );
 
     let mut second = task();
-    let fresh = second.fresh();
+    let fresh = second.fresh().unwrap();
     let stop = AtomicBool::new(false);
     let mut after_three = |event| {
         if matches!(event, Event::Step(progress) if progress.step == 3) {
@@ -337,7 +339,7 @@ fn a_paused_transformer_resumes_exactly_and_its_export_loads() {
     .unwrap();
     assert_eq!(outcome, Outcome::Paused { step: 3 });
     let mut third = task();
-    let fresh = third.fresh();
+    let fresh = third.fresh().unwrap();
     assert_eq!(
         train(&mut third, fresh, &paused, true, &mut |_| ()),
         Outcome::Finished

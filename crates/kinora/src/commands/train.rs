@@ -90,7 +90,7 @@ pub fn train(args: TrainArgs) -> Result<()> {
         }
         What::Dit(run) => {
             let mut task = Prepared::dit(&run.config, &stop, &mut display)?;
-            let fresh = task.task.fresh();
+            let fresh = task.task.fresh()?;
             task.train(fresh, &run, &stop, &mut display)?;
         }
         What::Recogniser(run) => {
@@ -122,7 +122,7 @@ pub fn train(args: TrainArgs) -> Result<()> {
             to,
         } => {
             let task = Prepared::dit(&config, &stop, &mut display)?;
-            let fresh = task.task.fresh();
+            let fresh = task.task.fresh()?;
             task.export(fresh, to)?;
         }
     }
