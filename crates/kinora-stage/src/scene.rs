@@ -1,7 +1,8 @@
 //! A scene as a typed value: all that a caption can say of a clip, and the seed of all that it can't.
 
 use crate::vocabulary::{
-    Action, Angle, CameraMove, Colour, Emotion, Light, Look, Relation, Setting, ShotSize, Subject, Weather,
+    Action, Angle, CameraMove, Colour, Emotion, Light, Look, Relation, Setting, ShotSize, Subject,
+    Weather,
 };
 use serde::{Deserialize, Serialize};
 
