@@ -55,13 +55,7 @@ struct Model {
     head: Linear,
 }
 
-/// mimalloc's `mi_option_purge_delay`, which its Rust bindings do not name.
-const PURGE_DELAY: i32 = 15;
-
 fn main() {
-    // SAFETY: a plain setter of an option that exists in mimalloc 2 and 3. -1 keeps freed memory
-    // in the process: fetching fresh pages from the system each step would cost a fifth of it.
-    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, -1) };
     let precision = match std::env::args().any(|arg| arg == "bf16") {
         true => Precision::Bf16,
         false => Precision::F32,

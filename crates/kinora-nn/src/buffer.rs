@@ -5,14 +5,9 @@ use rayon::prelude::*;
 /// Work on fewer elements than this is not worth a second thread.
 pub(crate) const GRAIN: usize = 16 * 1024;
 
-/// A buffer of unspecified values, for a kernel that writes every element before any is read.
-/// Zeroing it first would cost as much as most kernels.
-#[allow(clippy::uninit_vec)]
+/// A buffer for a kernel's output.
 pub(crate) fn buffer(len: usize) -> Vec<f32> {
-    let mut buffer = Vec::with_capacity(len);
-    // SAFETY: the capacity is `len`, any bits are an f32, and callers write before they read.
-    unsafe { buffer.set_len(len) };
-    buffer
+    vec![0.0; len]
 }
 
 /// Rows of `width` in a chunk of about [`GRAIN`] elements. Depends on the width alone, so sums

@@ -1,3 +1,5 @@
+//! Pictures of small scenes: shadows, mirrors, glass, edges.
+
 use super::*;
 use crate::part::Shape;
 use crate::set::{DirectionalLight, Fall, Fog, Ground, Hemisphere, Sky};

@@ -1,3 +1,5 @@
+//! Solids against small-step marching, and what they cover.
+
 use super::*;
 use crate::part::Material;
 use crate::set::Camera;

@@ -1,3 +1,5 @@
+//! Whole clips: determinism, odd sizes, ground truth, looks.
+
 use kinora_stage::{Action, FrameTruth};
 use kinora_stage::{
     Actor, Angle, CameraMove, Colour, Emotion, Look, Relation, Setting, ShotSize, Subject,
