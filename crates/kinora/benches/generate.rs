@@ -12,7 +12,10 @@ use std::time::{Duration, Instant};
 const PROMPT: &str = "A red fox runs through a snowy forest at dusk";
 
 fn main() -> Result<()> {
-    let name = std::env::args().skip(1).find(|arg| !arg.starts_with("--")).unwrap_or_else(|| "kinora-1".into());
+    let name = std::env::args()
+        .skip(1)
+        .find(|arg| !arg.starts_with("--"))
+        .unwrap_or_else(|| "kinora-1".into());
     let began = Instant::now();
     let files = ModelFiles::open(&name)?;
     let plan = plan(&Request::new(PROMPT, 7), &files, None)?;
@@ -40,7 +43,14 @@ fn main() -> Result<()> {
     write(&clip, &recipe, &Output::Mp4(folder.path().join("clip.mp4")))?;
     let written = began.elapsed();
 
-    let Plan { width, height, frames, steps, sampler, .. } = plan;
+    let Plan {
+        width,
+        height,
+        frames,
+        steps,
+        sampler,
+        ..
+    } = plan;
     println!("{name}: {width}x{height}, {frames} frames, {steps} steps of {sampler}");
     for (phase, time) in [
         ("start-up, to the first step", loaded),
@@ -52,7 +62,11 @@ fn main() -> Result<()> {
     ] {
         println!("{phase:<28} {:>7.2} s", time.as_secs_f64());
     }
-    println!("{:<28} {:>7} MB", "memory, foreseen", kinora_engine::estimate(&plan, &files) / 1_000_000);
+    println!(
+        "{:<28} {:>7} MB",
+        "memory, foreseen",
+        kinora_engine::estimate(&plan, &files) / 1_000_000
+    );
     if let Some(peak) = peak_memory() {
         println!("{:<28} {:>7} MB", "memory, at the peak", peak / 1_000_000);
     }
@@ -62,6 +76,8 @@ fn main() -> Result<()> {
 /// Bytes of resident memory at the peak, where the system tells.
 fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
     Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
 }

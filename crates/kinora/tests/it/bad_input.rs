@@ -141,7 +141,14 @@ fn folders_that_can_not_be_written() {
     if fs::write(locked.join("probe"), "").is_ok() {
         return; // the superuser may write anywhere
     }
-    let ended = place.run(&["generate", "a fox", "--model", "tiny", "-o", "locked/out.mp4"]);
+    let ended = place.run(&[
+        "generate",
+        "a fox",
+        "--model",
+        "tiny",
+        "-o",
+        "locked/out.mp4",
+    ]);
     refused(&place, &ended, 2, "takes no file");
 }
 

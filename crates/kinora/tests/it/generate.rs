@@ -110,7 +110,16 @@ fn count_numbers_the_files_and_the_seeds() {
     let place = Place::new();
     place.generate(&["-o", "fox.mp4", "--count", "3"]);
     assert_eq!(place.names(), ["fox-1.mp4", "fox-2.mp4", "fox-3.mp4"]);
-    let ended = place.run(&["generate", "a red fox runs", "--model", "tiny", "--seed", "9", "-o", "one.mp4"]);
+    let ended = place.run(&[
+        "generate",
+        "a red fox runs",
+        "--model",
+        "tiny",
+        "--seed",
+        "9",
+        "-o",
+        "one.mp4",
+    ]);
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
     assert_eq!(place.bytes("one.mp4"), place.bytes("fox-3.mp4"));
 }

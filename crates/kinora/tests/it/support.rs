@@ -2,7 +2,7 @@
 
 use kinora_engine::Device;
 use kinora_models::kinora1::{
-    Config, Defaults, DitConfig, Kinora1, LatentStats, DecoderConfig, TextConfig, Vae, VaeConfig,
+    Config, DecoderConfig, Defaults, DitConfig, Kinora1, LatentStats, TextConfig, Vae, VaeConfig,
 };
 use kinora_models::registry::file;
 use kinora_nn::Init;
