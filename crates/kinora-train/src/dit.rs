@@ -232,8 +232,11 @@ impl DitTask {
 
         let text = model.kinora1.text.forward(&captions, &self.device);
         let x = noised(clean.clone(), noise.clone(), sigma.clone()); // (B, T, h, w, C)
-        let answer = model.kinora1.dit.forward(x, sigma, &text);
-        let flow = (answer - velocity(clean, noise)).square().mean();
+        let answer = model.kinora1.dit.forward(x, sigma.clone(), &text);
+        // In latents, the velocity's error times sigma: undivided by sigma, the layout that is decided in noise counts
+        // as much as the detail that is decided near the end.
+        let error = (answer - velocity(clean, noise)) * sigma.reshape([samples, 1, 1, 1, 1]);
+        let flow = error.square().mean();
         let mut parts = BTreeMap::from([("flow".to_string(), floats(flow.clone())[0])]);
         let shares: Vec<f32> = captions
             .iter()
