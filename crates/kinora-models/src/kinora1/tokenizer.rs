@@ -73,10 +73,10 @@ impl Tokenizer {
         for word in words(prompt) {
             match self.find(&word.to_lowercase()) {
                 Some(id) => encoded.ids.push(id),
-                None if word.chars().any(char::is_alphanumeric) => {
-                    if !encoded.unknown.contains(&word) {
-                        encoded.unknown.push(word);
-                    }
+                None if word.chars().any(char::is_alphanumeric)
+                    && !encoded.unknown.contains(&word) =>
+                {
+                    encoded.unknown.push(word);
                 }
                 None => {}
             }
