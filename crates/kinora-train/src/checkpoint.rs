@@ -79,7 +79,10 @@ impl RunFolder {
             (true, false) => Err(TrainError::RunExists(self.root.clone())),
             (false, true) => Err(TrainError::NoCheckpoint(self.root.clone())),
             (true, true) => {
-                let same = read_json::<serde_json::Value>("run description", &path)? == *config;
+                // As text read back, for a number may lose its last bit on the way through a file.
+                let given = serde_json::from_str::<serde_json::Value>(&config.to_string());
+                let kept = read_json::<serde_json::Value>("run description", &path)?;
+                let same = given.is_ok_and(|given| given == kept);
                 let reason = "its configuration differs from the one given".to_string();
                 if same {
                     Ok(())
