@@ -248,8 +248,6 @@ pub struct VaeLossConfig {
     pub square: f32,
     /// Of the absolute difference of neighbouring pixels' differences, across, down and in time.
     pub gradient: f32,
-    /// Of the squared latents, so that they stay of a size.
-    pub latent_square: f32,
     /// Deviation of the noise on the latents, so that near latents decode alike.
     pub latent_noise: f32,
 }

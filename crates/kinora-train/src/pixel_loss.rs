@@ -116,7 +116,6 @@ mod tests {
             absolute: 1.0,
             square: 0.7,
             gradient: 0.3,
-            latent_square: 0.0,
             latent_noise: 0.0,
         };
         let at = |values: &[f32]| pixel_loss(values, &target, dims, &config).value;

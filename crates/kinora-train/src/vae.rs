@@ -178,21 +178,18 @@ impl Task for VaeTask {
         );
         let noise =
             Tensor::<5>::from_data(TensorData::new(noise, shape), &self.device) * loss.latent_noise;
-        let recon = model.decode(latent.clone() + noise); // (B, T, H, W, 3)
+        let recon = model.decode(latent + noise); // (B, T, H, W, 3)
         let pixel = pixel_loss(&floats(recon.clone()), &target, dims, loss);
-        let latent_square = latent.square().mean();
-        let size = floats(latent_square.clone())[0];
         // The gradient of <recon, g> with respect to the reconstruction is g.
         let gradient = Tensor::<5>::from_data(TensorData::new(pixel.gradient, dims), &self.device);
         Ok(Loss {
-            backward: (recon * gradient).sum() + latent_square * loss.latent_square,
-            value: pixel.value + loss.latent_square * size,
+            backward: (recon * gradient).sum(),
+            value: pixel.value,
             parts: [
                 ("absolute", pixel.absolute),
                 // Pixels span 2, and PSNR is relative to the span.
                 ("psnr", 10.0 * (4.0 / pixel.square).log10()),
                 ("edges", pixel.edges),
-                ("latent_square", size),
             ]
             .map(|(name, value)| (name.to_string(), value))
             .into(),

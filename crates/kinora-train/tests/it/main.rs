@@ -139,7 +139,6 @@ fn vae_task(root: &Path) -> VaeTask {
             absolute: 1.0,
             square: 1.0,
             gradient: 0.3,
-            latent_square: 1e-4,
             latent_noise: 0.05,
         },
         observe_clips: 2,

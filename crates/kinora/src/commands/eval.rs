@@ -17,6 +17,9 @@ use std::path::PathBuf;
 
 /// Measure a model against ground truth
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  kinora eval vae --config configs/vae.toml --model models/kinora-1
+  kinora eval stage --prompts 256 --sheet sheet.png")]
 pub struct EvalArgs {
     #[command(subcommand)]
     what: What,
@@ -31,6 +34,8 @@ enum What {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  kinora eval vae --config configs/vae.toml --model models/kinora-1 --sheet copies.png")]
 struct VaeArgs {
     /// Configuration of the training run
     #[arg(long, value_name = "FILE")]
@@ -50,6 +55,9 @@ struct VaeArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  kinora eval stage --prompts 256 --seed 0 --json
+  kinora eval stage --prompts 64 --steps 12 --sheet sheet.png")]
 struct StageArgs {
     /// A built-in model's name or a model folder
     #[arg(long, value_name = "NAME|DIR", default_value = "kinora-1")]

@@ -22,6 +22,11 @@ use std::{
 
 /// Train Kinora's own models on the film stage
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  kinora train vae --config configs/vae.toml
+  kinora train dit --config configs/dit.toml --minutes 90
+  kinora train dit --config configs/dit.toml --resume
+  kinora train export dit --config configs/dit.toml --to models/kinora-1")]
 pub struct TrainArgs {
     #[command(subcommand)]
     what: What,
@@ -30,18 +35,30 @@ pub struct TrainArgs {
 #[derive(Debug, Subcommand)]
 enum What {
     /// Render the clips that training reads
+    #[command(after_help = "Examples:
+  kinora train data --config configs/data.toml")]
     Data {
         /// Data configuration, as configs/data.toml
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
     /// Train the video compression network
+    #[command(after_help = "Examples:
+  kinora train vae --config configs/vae.toml
+  kinora train vae --config configs/vae.toml --resume")]
     Vae(RunArgs),
     /// Train the text encoder and the diffusion transformer
+    #[command(after_help = "Examples:
+  kinora train dit --config configs/dit.toml
+  kinora train dit --config configs/dit.toml --resume --minutes 90")]
     Dit(RunArgs),
     /// Train the recogniser that `kinora eval stage` measures with
+    #[command(after_help = "Examples:
+  kinora train recogniser --config configs/recogniser.toml")]
     Recogniser(RunArgs),
     /// Write the averaged weights of a run's newest checkpoint as a model
+    #[command(after_help = "Examples:
+  kinora train export dit --config configs/dit.toml --to models/kinora-1")]
     Export {
         /// What the run trains
         kind: Kind,
