@@ -42,7 +42,7 @@ pub(crate) struct Training<M> {
 pub(crate) struct State {
     /// Steps done.
     pub step: u64,
-    /// Seconds of training so far, over all sessions.
+    /// Seconds of training so far, over all resumptions.
     pub seconds: f64,
 }
 
