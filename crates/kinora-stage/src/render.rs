@@ -119,6 +119,40 @@ pub fn render_range(
     format: Format,
     range: Range<u32>,
 ) -> Result<Render, StageError> {
+    let (render, _) = film(scene, format, range, |shoot, index, desk, out| {
+        shoot.draw(index, desk, out);
+    })?;
+    Ok(render)
+}
+
+/// Renders a scene and tells what is where in each frame.
+///
+/// # Errors
+/// As `render`.
+pub fn render_with_truth(scene: &Scene, format: Format) -> Result<(Render, Truth), StageError> {
+    render_range_with_truth(scene, format, 0..format.frames)
+}
+
+/// Renders some frames of a clip as `render_range` does and tells what is where in each of them.
+///
+/// # Errors
+/// As `render_range`.
+pub fn render_range_with_truth(
+    scene: &Scene,
+    format: Format,
+    range: Range<u32>,
+) -> Result<(Render, Truth), StageError> {
+    let (render, frames) = film(scene, format, range, Shoot::draw_with_truth)?;
+    Ok((render, Truth { frames }))
+}
+
+/// Draws the frames of `range` in parallel with `draw` and gathers what it tells of each.
+fn film<T: Send>(
+    scene: &Scene,
+    format: Format,
+    range: Range<u32>,
+    draw: impl Fn(&Shoot, usize, &mut Desk, &mut [u8]) -> T + Sync,
+) -> Result<(Render, Vec<T>), StageError> {
     let shoot = Shoot::new(scene, format)?;
     let part = Format {
         frames: range.end.saturating_sub(range.start),
@@ -133,37 +167,21 @@ pub fn render_range(
         });
     }
     let mut frames = vec![0; frame_bytes(&part) * part.frames as usize];
-    frames
+    let told = frames
         .par_chunks_exact_mut(frame_bytes(&part))
-        .enumerate()
-        .for_each_init(
-            || shoot.desk(),
-            |desk, (index, out)| {
-                shoot.draw(range.start as usize + index, desk, out);
-            },
-        );
-    Ok(Render {
-        format: part,
-        frames,
-    })
-}
-
-/// Renders a scene and tells what is where in each frame.
-///
-/// # Errors
-/// As `render`.
-pub fn render_with_truth(scene: &Scene, format: Format) -> Result<(Render, Truth), StageError> {
-    let shoot = Shoot::new(scene, format)?;
-    let mut frames = vec![0; frame_bytes(&format) * format.frames as usize];
-    let truths = frames
-        .par_chunks_exact_mut(frame_bytes(&format))
         .enumerate()
         .map_init(
             || shoot.desk(),
-            |desk, (index, out)| shoot.draw_with_truth(index, desk, out),
+            |desk, (index, out)| draw(&shoot, range.start as usize + index, desk, out),
         )
         .collect();
-    Ok((Render { format, frames }, Truth { frames: truths }))
+    Ok((
+        Render {
+            format: part,
+            frames,
+        },
+        told,
+    ))
 }
 
 /// A scene made ready to be filmed.

@@ -1,13 +1,13 @@
 //! Clips of the film stage on disk: raw frames and the scenes they show, rendered once and read by all training.
 
 use crate::{
-    config::{Bucket, DataConfig, Split},
+    config::{Bucket, CELL, DataConfig, Split},
     error::TrainError,
     random::{Purpose, generator},
     run::Event,
     shards::{SHARD, Shards},
 };
-use kinora_stage::{Format, Scene};
+use kinora_stage::{Format, Scene, render_range_with_truth};
 use rand::Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -106,12 +106,12 @@ impl Clips {
             let labels: Vec<Label> = Shards::range(shard)
                 .map(|index| label(bucket, index))
                 .collect();
-            let frames: Vec<Vec<u8>> = labels
+            let records: Vec<Vec<u8>> = labels
                 .par_iter()
                 .enumerate()
                 .map(|(place, label)| film(bucket, shard * SHARD + place as u64, &label.scene))
                 .collect::<Result<_, _>>()?;
-            shards.write(shard, &frames.concat(), &labels)?;
+            shards.write(shard, &records.concat(), &labels)?;
             if (done + 1) % 8 == 0 || done + 1 == missing.len() {
                 report(Event::Note(format!(
                     "{}: {} of {} shards rendered",
@@ -152,6 +152,16 @@ impl Clips {
             (frames.start * size) as u64..(frames.end * size) as u64,
         )
     }
+
+    /// Who shows in each cell of 8 x 8 pixels, `[frames, H / 8, W / 8]`: the actor's index plus one, 0 for none.
+    pub(crate) fn owners(&self, clip: u64, frames: Range<usize>) -> Result<Vec<u8>, TrainError> {
+        let pixels = self.bucket.frames * self.bucket.frame_bytes();
+        let size = self.bucket.frame_cells();
+        self.shards.read(
+            clip,
+            (pixels + frames.start * size) as u64..(pixels + frames.end * size) as u64,
+        )
+    }
 }
 
 fn label(bucket: &Bucket, index: u64) -> Label {
@@ -163,7 +173,7 @@ fn label(bucket: &Bucket, index: u64) -> Label {
     Label { scene }
 }
 
-/// The pixels of a clip, or of the part of it that the bucket keeps, from a frame chosen by the index.
+/// The pixels and cells of a clip, or of the part of it that the bucket keeps, from a frame chosen by the index.
 fn film(bucket: &Bucket, index: u64, scene: &Scene) -> Result<Vec<u8>, TrainError> {
     let format = Format {
         width: bucket.width as u32,
@@ -173,5 +183,52 @@ fn film(bucket: &Bucket, index: u64, scene: &Scene) -> Result<Vec<u8>, TrainErro
     };
     let start = generator(bucket.seed, Purpose::Crop, index)
         .random_range(0..=bucket.of - bucket.frames) as u32;
-    Ok(kinora_stage::render_range(scene, format, start..start + bucket.frames as u32)?.frames)
+    let range = start..start + bucket.frames as u32;
+    let (render, truth) = render_range_with_truth(scene, format, range)?;
+    let cells = truth
+        .frames
+        .iter()
+        .flat_map(|frame| cells(&frame.owners, bucket.width));
+    Ok(render.frames.into_iter().chain(cells).collect())
+}
+
+/// The actor that shows most in each cell of a frame, if in at least a quarter of it.
+fn cells(owners: &[u8], width: usize) -> impl Iterator<Item = u8> {
+    let height = owners.len() / width;
+    let cell = move |x: usize, y: usize| {
+        let mut pixels = [0; 5];
+        for row in y * CELL..(y + 1) * CELL {
+            for &owner in &owners[row * width + x * CELL..][..CELL] {
+                pixels[usize::from(owner).min(4)] += 1;
+            }
+        }
+        let most = (1..5).max_by_key(|&owner| pixels[owner]).unwrap_or(0);
+        if 4 * pixels[most] >= CELL * CELL {
+            most as u8
+        } else {
+            0
+        }
+    };
+    (0..height / CELL).flat_map(move |y| (0..width / CELL).map(move |x| cell(x, y)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_belongs_to_who_fills_a_quarter_of_it() {
+        // Two cells side by side: 16 pixels of actor 2 among others, then 15 of actor 1.
+        let mut owners = vec![0; 2 * CELL * CELL];
+        for (pixel, owner) in owners.iter_mut().enumerate() {
+            let (x, y) = (pixel % (2 * CELL), pixel / (2 * CELL));
+            *owner = match x {
+                0..8 if y < 2 => 2,
+                0..8 if y < 3 => 1,
+                8..16 if y * CELL + x - CELL < 15 => 1,
+                _ => 0,
+            };
+        }
+        assert_eq!(cells(&owners, 2 * CELL).collect::<Vec<_>>(), [2, 0]);
+    }
 }

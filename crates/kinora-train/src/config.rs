@@ -34,6 +34,9 @@ pub enum Split {
     HeldOut,
 }
 
+/// Pixels of a side of the cells in which the place of each actor is kept.
+pub(crate) const CELL: usize = 8;
+
 /// Clips of one format.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -64,9 +67,14 @@ impl Bucket {
         self.width * self.height * 3
     }
 
-    /// Bytes of a clip.
+    /// Cells of [`CELL`] x [`CELL`] pixels in a frame.
+    pub(crate) fn frame_cells(&self) -> usize {
+        self.width / CELL * (self.height / CELL)
+    }
+
+    /// Bytes of a clip: its pixels, and for each cell who is in it.
     pub fn bytes(&self) -> usize {
-        self.frames * self.frame_bytes()
+        self.frames * (self.frame_bytes() + self.frame_cells())
     }
 
     /// What makes the clips what they are: all but their number, which may grow.
@@ -82,7 +90,7 @@ impl Bucket {
             ..
         } = self;
         serde_json::json!({
-            "seed": seed, "split": split, "width": width, "height": height, "frames": frames, "of": of, "fps": fps,
+            "seed": seed, "split": split, "width": width, "height": height, "frames": frames, "of": of, "fps": fps, "cell": CELL,
         })
     }
 
