@@ -142,7 +142,9 @@ pub fn render_range_with_truth(
     format: Format,
     range: Range<u32>,
 ) -> Result<(Render, Truth), StageError> {
-    let (render, frames) = film(scene, format, range, Shoot::draw_with_truth)?;
+    let (render, frames) = film(scene, format, range, |shoot, index, desk, out| {
+        shoot.draw_with_truth(index, desk, out)
+    })?;
     Ok((render, Truth { frames }))
 }
 
