@@ -25,8 +25,9 @@ pub fn estimate(plan: &Plan, model: &ModelFiles) -> u64 {
     let batch = if plan.guidance == 1.0 { 1 } else { 2 };
     let tokens = batch * t * (h / 2) * (w / 2);
     let (width, expansion) = (config.dit.width as u64, config.dit.expansion as u64);
-    let sampling =
-        tokens * width * (STREAMS + 2 * expansion) * F32 + 8 * t * h * w * channels * F32;
+    let fine = 4 * config.dit.fine_width as u64;
+    let sampling = tokens * (width * (STREAMS + 2 * expansion)).max(fine * STREAMS) * F32
+        + 8 * t * h * w * channels * F32;
 
     let chunk = decode_frames(plan).min(latent_frames(plan.frames as usize)) as u64;
     let decoding = decoder(&config.vae.decoder, chunk * h * w, h * w);

@@ -286,6 +286,8 @@ pub struct DitTraining {
     pub flow: FlowConfig,
     /// The extra task that teaches the text encoder: to name a scene's attributes from its caption.
     pub attributes: AttributesConfig,
+    /// Weight of the extra task that teaches the transformer: to name who shows at each place.
+    pub places: f32,
     /// Prompts of the sample sheet.
     pub prompts: Vec<String>,
     /// Sampler steps of the sample sheet.
@@ -320,6 +322,8 @@ pub struct FlowConfig {
     pub sigma_deviation: f64,
     /// Shift of the noise level towards noise: `s sigma / (1 + (s - 1) sigma)`.
     pub sigma_shift: f64,
+    /// A channel's squared error weighs as its deviation to this power: 0 weighs normalised latents alike, 2 pixels.
+    pub channel_power: f32,
 }
 
 /// The extra task: name the scene's attributes from the caption alone.

@@ -3,12 +3,13 @@
 use crate::{
     RunFolder, TrainError,
     attributes::Attribute,
-    clips::ClipCache,
-    config::{AttributesConfig, DitTraining, ModelConfig},
+    clips::{ClipCache, Clips},
+    config::{AttributesConfig, CELL, DitTraining, ModelConfig},
     export,
     heads::Heads,
     latents::{self, Latents},
     order::{Order, Source},
+    places::{Places, Targets},
     pixels::floats,
     random::{Purpose, generator, stream},
     run::{Event, Loss, Task},
@@ -34,6 +35,7 @@ use std::{collections::BTreeMap, path::Path, sync::atomic::AtomicBool};
 pub struct Pupil {
     kinora1: Kinora1,
     heads: Heads,
+    places: Places,
 }
 
 /// Trains the text encoder and the transformer.
@@ -43,7 +45,8 @@ pub struct DitTask {
     words: Vec<String>,
     tokenizer: Tokenizer,
     vae: Vae,
-    latents: Vec<Latents>,
+    /// For each kind of batch, the clips and their latents.
+    sources: Vec<(Clips, Latents)>,
     order: Order,
     device: Device,
 }
@@ -73,8 +76,8 @@ impl DitTask {
         }
         let vae = export::read_vae(model, &config.vae)?;
         let mark = export::vae_mark(&config.vae)?;
-        let mut latents = Vec::with_capacity(config.batches.len());
         let mut sources = Vec::with_capacity(config.batches.len());
+        let mut shares = Vec::with_capacity(config.batches.len());
         for batch in &config.batches {
             let clips = clips.bucket(&batch.bucket)?;
             if batch.frames % 4 != 1 || batch.frames > clips.bucket.frames || batch.batch == 0 {
@@ -92,14 +95,14 @@ impl DitTask {
                 stop,
                 report,
             )?;
-            sources.push(Source {
+            shares.push(Source {
                 weight: batch.weight,
                 batch: batch.batch,
                 records: cache.len(),
             });
-            latents.push(cache);
+            sources.push((clips.clone(), cache));
         }
-        if latents.is_empty() {
+        if sources.is_empty() {
             return Err(TrainError::Config(
                 "there must be at least one kind of batch".into(),
             ));
@@ -108,20 +111,20 @@ impl DitTask {
             Some(folder) => export::read_words_and_statistics(folder)?,
             None => {
                 let path = config.latents.join("statistics.json");
-                (vocabulary(), latents::statistics(&latents, &path)?)
+                (vocabulary(), latents::statistics(&sources, &path)?)
             }
         };
         let tokenizer =
             Tokenizer::new(words.clone()).map_err(|error| TrainError::Config(error.to_string()))?;
         let model = model.complete(words.len(), stats)?;
-        let order = Order::new(config.seed, sources);
+        let order = Order::new(config.seed, shares);
         Ok(Self {
             config,
             model,
             words,
             tokenizer,
             vae,
-            latents,
+            sources,
             order,
             device: Device::flex().autodiff(),
         })
@@ -138,7 +141,12 @@ impl DitTask {
             kinora1 = weights::load_file(kinora1, &folder.join(file::DIT))?;
         }
         let heads = Heads::new(self.model.text.width, &mut init);
-        Ok(Pupil { kinora1, heads })
+        let places = Places::new(self.model.dit.width, &mut init);
+        Ok(Pupil {
+            kinora1,
+            heads,
+            places,
+        })
     }
 
     /// How long the captions of a step are: all of a batch alike, so that no time goes into padding.
@@ -195,10 +203,12 @@ impl DitTask {
     fn flow_loss(&mut self, model: &Pupil, step: u64) -> Result<Loss, TrainError> {
         let batch = self.order.at(step);
         let kind = &self.config.batches[batch.source];
-        let cache = &self.latents[batch.source];
+        let (clips, cache) = &self.sources[batch.source];
         let stats = &self.model.latent;
         let length = self.length(step);
         let (mut clean, mut captions, mut classes) = (Vec::new(), Vec::new(), Vec::new());
+        let mut places = Targets::default();
+        let (rows, columns) = (clips.bucket.height / CELL, clips.bucket.width / CELL);
         for &(record, pass) in &batch.records {
             let latent = cache.read(record, latent_frames(kind.frames))?;
             let channels = stats.mean.iter().zip(&stats.std).cycle();
@@ -215,6 +225,7 @@ impl DitTask {
                 (pass << 32 | record) << 8 | batch.source as u64,
             ));
             classes.push(classes_of(scene));
+            places.add(scene, &clips.owners(record, 0..kind.frames)?, rows, columns);
         }
         let samples = batch.records.len();
         let [_, height, width, channels] = cache.dims;
@@ -232,11 +243,11 @@ impl DitTask {
 
         let text = model.kinora1.text.forward(&captions, &self.device);
         let x = noised(clean.clone(), noise.clone(), sigma.clone()); // (B, T, h, w, C)
-        let answer = model.kinora1.dit.forward(x, sigma.clone(), &text);
+        let (answer, tokens) = model.kinora1.dit.forward_with_tokens(x, sigma.clone(), &text);
         // In latents, the velocity's error times sigma: undivided by sigma, the layout that is decided in noise counts
         // as much as the detail that is decided near the end.
         let error = (answer - velocity(clean, noise)) * sigma.reshape([samples, 1, 1, 1, 1]);
-        let flow = error.square().mean();
+        let flow = (error.square() * self.channel_weights()).mean();
         let mut parts = BTreeMap::from([("flow".to_string(), floats(flow.clone())[0])]);
         let shares: Vec<f32> = captions
             .iter()
@@ -246,13 +257,28 @@ impl DitTask {
             .heads
             .loss(text.pooled, &classes, &shares, &Attribute::ALL);
         parts.insert("attributes".to_string(), floats(named.clone())[0]);
-        let loss = flow + named * self.config.attributes.weight;
+        let placed = model.places.loss(tokens, places);
+        parts.insert("places".to_string(), floats(placed.clone())[0]);
+        let loss = flow + named * self.config.attributes.weight + placed * self.config.places;
         Ok(Loss {
             value: parts["flow"],
             backward: loss,
             parts,
             samples,
         })
+    }
+
+    /// Weights of the channels' squared errors, `[1, 1, 1, 1, C]`, such that the error of a model that knows the mean
+    /// alone is one at the highest noise level.
+    fn channel_weights(&self) -> Tensor<5> {
+        let spread = &self.model.latent.spread;
+        let power = self.config.flow.channel_power;
+        let whole: f32 = spread.iter().map(|s| s.powf(2.0 + power)).sum();
+        let weights: Vec<f32> = spread
+            .iter()
+            .map(|s| s.powf(power) * spread.len() as f32 / whole)
+            .collect();
+        self.tensor(weights, [1, 1, 1, 1, spread.len()])
     }
 
     fn tensor(&self, values: Vec<f32>, shape: [usize; 5]) -> Tensor<5> {

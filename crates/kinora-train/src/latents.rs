@@ -114,13 +114,13 @@ impl Latents {
 }
 
 /// Mean and deviation of each channel over all the caches; kept in `path` once known.
-pub(crate) fn statistics(caches: &[Latents], path: &Path) -> Result<LatentStats, TrainError> {
+pub(crate) fn statistics(caches: &[(Clips, Latents)], path: &Path) -> Result<LatentStats, TrainError> {
     if path.exists() {
         return read_json("latent statistics", path);
     }
-    let channels = caches[0].dims[3];
+    let channels = caches[0].1.dims[3];
     let (mut count, mut sum, mut square) = (0.0f64, vec![0.0f64; channels], vec![0.0f64; channels]);
-    for cache in caches {
+    for (_, cache) in caches {
         for clip in 0..cache.len().min(SAMPLE) {
             for position in cache.read(clip, cache.dims[0])?.chunks_exact(channels) {
                 count += 1.0;
@@ -144,6 +144,10 @@ pub(crate) fn statistics(caches: &[Latents], path: &Path) -> Result<LatentStats,
         std: deviation
             .iter()
             .map(|deviation| (deviation * whole).sqrt() as f32)
+            .collect(),
+        spread: deviation
+            .iter()
+            .map(|deviation| (deviation / whole).sqrt() as f32)
             .collect(),
         mean: mean.iter().map(|&mean| mean as f32).collect(),
     };

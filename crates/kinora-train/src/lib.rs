@@ -14,6 +14,7 @@ mod latents;
 mod metrics;
 mod motion;
 mod order;
+mod places;
 mod pixel_loss;
 mod pixels;
 mod principal;

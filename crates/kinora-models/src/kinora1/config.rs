@@ -76,16 +76,22 @@ pub struct DitConfig {
     pub heads: usize,
     /// Hidden width of the perceptron, in widths.
     pub expansion: usize,
+    /// Channels at a latent position, outside the transformer.
+    pub fine_width: usize,
+    /// Convolutional blocks at the latent positions before the transformer, and as many after it.
+    pub fine_depth: usize,
 }
 
-/// Mean and deviation that normalise latents: `(z - mean) / std`, per channel.
+/// What normalises latents, `(z - mean) / std` per channel, and what spread that leaves them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LatentStats {
     /// Mean of each channel.
     pub mean: Vec<f32>,
-    /// Deviation of each channel.
+    /// What each channel is divided by.
     pub std: Vec<f32>,
+    /// Deviation of each channel once it is normalised.
+    pub spread: Vec<f32>,
 }
 
 /// Settings for a request that leaves them open.
@@ -169,6 +175,8 @@ impl Config {
             ("dit.depth", self.dit.depth, 128),
             ("dit.heads", self.dit.heads, 64),
             ("dit.expansion", self.dit.expansion, 8),
+            ("dit.fine_width", self.dit.fine_width, 4096),
+            ("dit.fine_depth", self.dit.fine_depth, 64),
         ];
         for (field, value, most) in sizes {
             if value == 0 || value > most {
@@ -190,6 +198,7 @@ impl Config {
         for (field, values) in [
             ("latent.mean", &self.latent.mean),
             ("latent.std", &self.latent.std),
+            ("latent.spread", &self.latent.spread),
         ] {
             if values.len() != self.vae.latent_channels || !values.iter().all(|v| v.is_finite()) {
                 return Err(out_of_range(
@@ -199,8 +208,13 @@ impl Config {
                 ));
             }
         }
-        if self.latent.std.iter().any(|&s| s <= 0.0) {
-            return Err(out_of_range("latent.std", "not positive", "above 0"));
+        for (field, values) in [
+            ("latent.std", &self.latent.std),
+            ("latent.spread", &self.latent.spread),
+        ] {
+            if values.iter().any(|&s| s <= 0.0) {
+                return Err(out_of_range(field, "not positive", "above 0"));
+            }
         }
         if self.defaults.fps == 0 {
             return Err(out_of_range("defaults.fps", 0, "above 0"));

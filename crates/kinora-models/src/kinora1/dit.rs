@@ -1,23 +1,33 @@
 //! The diffusion transformer over spacetime patches of latents.
 //!
-//! Blocks follow DiT (arXiv:2212.09748) with adaLN modulation computed once and shared by all blocks plus a table a
-//! block (PixArt-alpha, arXiv:2310.00426), query and key normalisation (arXiv:2302.05442), 3-D rotary positions as in
-//! Wan (arXiv:2503.20314) and cross-attention to the caption. Rotary positions tell how far apart two patches are;
-//! where a patch lies in the frame comes from its coordinates, given relative to the frame, so composition carries
-//! over to any size, aspect and duration. The network names the clean latent and the velocity follows from it: a
-//! patch has as many channels as the network is wide, and noise does not fit through, as JiT found (arXiv:2511.13720).
+//! An hourglass (HDiT, arXiv:2401.11605): a few convolutional blocks work at each latent position, the transformer in
+//! the middle sees one token for 2 x 2 of them, and what the first blocks found goes past it. The transformer decides
+//! what is where, so it needs the whole clip but no fine grid; edges and textures are local and need a fine grid only.
+//!
+//! The transformer's blocks follow DiT (arXiv:2212.09748) with adaLN modulation computed once and shared by all blocks
+//! plus a table a block (PixArt-alpha, arXiv:2310.00426), query and key normalisation (arXiv:2302.05442), 3-D rotary
+//! positions as in Wan (arXiv:2503.20314) and cross-attention to the caption. The convolutional blocks are ConvNeXt's
+//! (arXiv:2201.03545) with the same modulation. Rotary positions tell how far apart two patches are; where a patch lies
+//! in the frame comes from its coordinates, given relative to the frame, so composition carries over to any size,
+//! aspect and duration.
+//!
+//! What the network answers is what a linear denoiser of each channel misses, in units of what it misses on average
+//! (the preconditioning of Karras et al., arXiv:2206.00364, for the flow and channel by channel). Channels differ in
+//! deviation by a factor of ten or more, so this keeps each one's input, answer and error near one at any noise level.
 
 use super::config::DitConfig;
 use super::text::Text;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use kinora_nn::{
-    Init, LayerNorm, Linear, RmsNorm, RopeTable, attention, gated_residual, gelu, modulate, rope,
-    silu,
+    DepthwiseConv3d, Init, LayerNorm, Linear, RmsNorm, RopeTable, attention, gated_residual, gelu,
+    modulate, rope, silu,
 };
 
 /// Latent positions across and down that one token stands for.
 pub const PATCH: usize = 2;
+/// Hidden width of a fine block's perceptron, in widths.
+const FINE_EXPANSION: usize = 2;
 /// Channels of the sinusoidal embedding of sigma.
 const TIME_FREQUENCIES: usize = 128;
 /// Octaves of the sinusoidal embedding of a coordinate.
@@ -30,70 +40,125 @@ const EPS: f32 = 1e-6;
 /// Least noise level that the velocity is computed with, so that its error stays bounded near the latent.
 const LEAST_SIGMA: f32 = 0.05;
 
+/// Rows of the modulation that the fine level shares: of its blocks, of what goes past the transformer, of the head.
+const FINE_ROWS: [usize; 3] = [3, 1, 2];
+
 /// Predicts the velocity `noise - latent` from a noised latent.
 #[derive(Module, Debug)]
 pub struct Dit {
-    patch_in: Linear,
-    coordinates: Linear,
     time_in: Linear,
     time_out: Linear,
     caption: Linear,
+    patch_in: Linear,
+    fine_modulation: Linear,
+    fine_in: Vec<FineBlock>,
+    merge: Linear,
+    coordinates: Linear,
     modulation: Linear,
     context: Linear,
     blocks: Vec<Block>,
-    head_modulation: Linear,
+    split: Linear,
+    fine_out: Vec<FineBlock>,
     head: Linear,
     #[module(skip)]
     heads: usize,
+    /// Deviation of each latent channel.
+    #[module(skip)]
+    spread: Vec<f32>,
 }
 
 impl Dit {
-    /// Fresh weights from the initialiser's seed: modulation gates and the head start at zero, as in DiT.
-    pub fn new(
-        config: &DitConfig,
-        latent_channels: usize,
-        text_width: usize,
-        init: &mut Init,
-    ) -> Self {
-        let width = config.width;
-        let patch = PATCH * PATCH * latent_channels;
+    /// Fresh weights from the initialiser's seed, for latents whose channels deviate by `spread`: modulation gates and
+    /// the head start at zero, as in DiT.
+    pub fn new(config: &DitConfig, spread: &[f32], text_width: usize, init: &mut Init) -> Self {
+        let (width, fine, channels) = (config.width, config.fine_width, spread.len());
+        let fine_blocks = |init: &mut Init| {
+            (0..config.fine_depth)
+                .map(|_| FineBlock::new(config, init))
+                .collect()
+        };
         Self {
-            patch_in: Linear::new(patch, width, init),
-            coordinates: Linear::new(3 * 2 * COORDINATE_OCTAVES, width, init),
             time_in: Linear::new(2 * TIME_FREQUENCIES, width, init),
             time_out: Linear::new(width, width, init),
             caption: Linear::new(text_width, width, init),
+            patch_in: Linear::new(channels, fine, init),
+            fine_modulation: Linear::zeros(width, FINE_ROWS.iter().sum::<usize>() * fine, init),
+            fine_in: fine_blocks(init),
+            merge: Linear::new(PATCH * PATCH * fine, width, init),
+            coordinates: Linear::new(3 * 2 * COORDINATE_OCTAVES, width, init),
             modulation: Linear::zeros(width, 6 * width, init),
             context: Linear::new(text_width, width, init),
             blocks: (0..config.depth)
                 .map(|_| Block::new(config, init))
                 .collect(),
-            head_modulation: Linear::zeros(width, 2 * width, init),
-            head: Linear::zeros(width, patch, init),
+            split: Linear::new(width, PATCH * PATCH * fine, init),
+            fine_out: fine_blocks(init),
+            head: Linear::zeros(fine, channels, init),
             heads: config.heads,
+            spread: spread.to_vec(),
         }
     }
 
     /// Velocity `[B, T, h, w, C]` at the normalised, noised latent of that shape, `h` and `w` even, and noise level
     /// `sigma` `[B]` in 0 (latent) to 1 (noise).
     pub fn forward(&self, noisy: Tensor<5>, sigma: Tensor<1>, text: &Text) -> Tensor<5> {
-        let shape @ [b, t, h, w, _] = noisy.dims();
-        let grid = [t, h / PATCH, w / PATCH];
-        let width = self.modulation.weight.dims()[1];
-        let table = RopeTable::new_3d(grid[0], grid[1], grid[2], width / self.heads, ROPE_THETA);
+        self.forward_with_tokens(noisy, sigma, text).0
+    }
 
-        let place = self.coordinates.forward(coordinates(grid, &noisy.device())); // (1, N, D)
-        let mut x = self.patch_in.forward(patchify(noisy.clone())) + place; // (B, N, D)
+    /// [`Self::forward`], and the tokens `[B, T (h/2) (w/2), D]` halfway through the transformer, from which training
+    /// reads what is where.
+    pub fn forward_with_tokens(
+        &self,
+        noisy: Tensor<5>,
+        sigma: Tensor<1>,
+        text: &Text,
+    ) -> (Tensor<5>, Tensor<3>) {
+        let [b, t, h, w, _] = noisy.dims();
+        let scales = Scales::new(&sigma, &self.spread);
         let time = self
             .time_out
             .forward(silu(self.time_in.forward(sinusoids(sigma.clone())))); // (B, D)
         let condition = silu(time + self.caption.forward(text.pooled.clone())); // (B, D)
-        let modulation = self
-            .modulation
-            .forward(condition.clone())
-            .reshape([b, 6, width]);
+        let [of_blocks, of_skip, of_head] =
+            parts(self.fine_modulation.forward(condition.clone()), FINE_ROWS);
+
+        let mut x = self.patch_in.forward(noisy.clone() * scales.input); // (B, T, h, w, F)
+        for block in &self.fine_in {
+            x = block.forward(x, of_blocks.clone());
+        }
+        let skip = flat(x.clone()); // (B, T h w, F)
+        let (x, middle) = self.transform(x, condition, text); // (B, T, h, w, F), (B, N, D)
+        let [gate] = split(of_skip);
+        let x = gated_residual(flat(x) + skip.clone(), skip, gate);
+        let mut x = unflat(x, [b, t, h, w]);
+        for block in &self.fine_out {
+            x = block.forward(x, of_blocks.clone());
+        }
+        let [shift, scale] = split(of_head);
+        let answer = self.head.forward(modulate(flat(x), shift, scale, EPS)); // (B, T h w, C)
+        let latent = noisy.clone() * scales.skip + unflat(answer, [b, t, h, w]) * scales.output;
+        let velocity = (noisy - latent) / sigma.clamp_min(LEAST_SIGMA).reshape([b, 1, 1, 1, 1]);
+        (velocity, middle)
+    }
+
+    /// The transformer, from latent positions to latent positions; also its tokens halfway.
+    fn transform(
+        &self,
+        x: Tensor<5>,
+        condition: Tensor<2>,
+        text: &Text,
+    ) -> (Tensor<5>, Tensor<3>) {
+        let shape @ [b, t, h, w, _] = x.dims();
+        let grid = [t, h / PATCH, w / PATCH];
+        let width = self.context.weight.dims()[0];
+        let table = RopeTable::new_3d(grid[0], grid[1], grid[2], width / self.heads, ROPE_THETA);
+        let place = self.coordinates.forward(coordinates(grid, &x.device())); // (1, N, D)
+        let modulation = self.modulation.forward(condition).reshape([b, 6, width]);
         let context = self.context.forward(text.tokens.clone()); // (B, L, D)
-        for block in &self.blocks {
+
+        let mut x = self.merge.forward(patchify(x)) + place; // (B, N, D)
+        let mut middle = x.clone();
+        for (index, block) in self.blocks.iter().enumerate() {
             x = block.forward(
                 x,
                 modulation.clone(),
@@ -102,14 +167,68 @@ impl Dit {
                 &table,
                 self.heads,
             );
+            if index == self.blocks.len() / 2 {
+                middle = x.clone();
+            }
         }
-        let [shift, scale] = split(
-            self.head_modulation
-                .forward(condition)
-                .reshape([b, 2, width]),
-        );
-        let latent = unpatchify(self.head.forward(modulate(x, shift, scale, EPS)), shape); // (B, T, h, w, C)
-        (noisy - latent) / sigma.clamp_min(LEAST_SIGMA).reshape([b, 1, 1, 1, 1])
+        (unpatchify(self.split.forward(x), shape), middle)
+    }
+}
+
+/// The factors around the network, `[B, 1, 1, 1, C]`, for channels of deviation `s` at noise level `sigma`: with
+/// `r = sqrt((1 - sigma)^2 s^2 + sigma^2)`, the deviation of the noised latent, `input = 1 / r`,
+/// `skip = (1 - sigma) s^2 / r^2` is the linear denoiser, and `output = sigma s / r` the deviation of its error.
+struct Scales {
+    input: Tensor<5>,
+    skip: Tensor<5>,
+    output: Tensor<5>,
+}
+
+impl Scales {
+    fn new(sigma: &Tensor<1>, spread: &[f32]) -> Self {
+        let (b, c) = (sigma.dims()[0], spread.len());
+        let spread = Tensor::<1>::from_floats(spread, &sigma.device()).reshape([1, 1, 1, 1, c]);
+        let sigma = sigma.clone().reshape([b, 1, 1, 1, 1]);
+        let keep: Tensor<5> = 1.0 - sigma.clone();
+        let variance = (keep.clone() * spread.clone()).square() + sigma.clone().square();
+        let root = variance.clone().sqrt();
+        Self {
+            input: root.clone().recip(),
+            skip: keep * spread.clone().square() / variance,
+            output: sigma * spread / root,
+        }
+    }
+}
+
+/// `x + gate * down(gelu(up(modulate(conv(x)))))` at each latent position.
+#[derive(Module, Debug)]
+struct FineBlock {
+    /// Added to the shared modulation: shift, scale and gate, `[3, F]`.
+    table: Param<Tensor<2>>,
+    conv: DepthwiseConv3d,
+    up: Linear,
+    down: Linear,
+}
+
+impl FineBlock {
+    fn new(config: &DitConfig, init: &mut Init) -> Self {
+        let width = config.fine_width;
+        Self {
+            table: init.normal([FINE_ROWS[0], width], 0.02),
+            conv: DepthwiseConv3d::new(width, [3, 3, 3], init),
+            up: Linear::new(width, FINE_EXPANSION * width, init),
+            down: Linear::new(FINE_EXPANSION * width, width, init),
+        }
+    }
+
+    fn forward(&self, x: Tensor<5>, modulation: Tensor<3>) -> Tensor<5> {
+        let [b, t, h, w, c] = x.dims();
+        let [shift, scale, gate] = split(modulation + self.table.val().unsqueeze::<3>());
+        let beyond = Tensor::zeros([b, 1, h, w, c], &x.device());
+        let y = Tensor::cat(vec![beyond.clone(), x.clone(), beyond], 1); // (B, 1+T+1, h, w, F)
+        let y = modulate(flat(self.conv.forward(y)), shift, scale, EPS); // (B, T h w, F)
+        let y = self.down.forward(gelu(self.up.forward(y)));
+        unflat(gated_residual(flat(x), y, gate), [b, t, h, w])
     }
 }
 
@@ -202,6 +321,29 @@ impl Block {
         let y = self.up.forward(modulate(x.clone(), shift2, scale2, EPS)); // (B, N, E D)
         gated_residual(x, self.down.forward(gelu(y)), gate2)
     }
+}
+
+/// `[B, (sum of rows) D]` as one `[B, rows, D]` for each of `rows`.
+fn parts<const K: usize>(x: Tensor<2>, rows: [usize; K]) -> [Tensor<3>; K] {
+    let [b, width] = x.dims();
+    let all = rows.iter().sum::<usize>();
+    let x = x.reshape([b, all, width / all]);
+    let mut start = 0;
+    rows.map(|count| {
+        start += count;
+        x.clone().narrow(1, start - count, count)
+    })
+}
+
+/// `[B, T, h, w, C]` to `[B, T h w, C]`.
+fn flat(x: Tensor<5>) -> Tensor<3> {
+    x.flatten(1, 3)
+}
+
+/// The inverse of [`flat`].
+fn unflat(x: Tensor<3>, [b, t, h, w]: [usize; 4]) -> Tensor<5> {
+    let c = x.dims()[2];
+    x.reshape([b, t, h, w, c])
 }
 
 /// Rows of `[B, K, D]` as `K` tensors `[B, D]`.

@@ -49,7 +49,7 @@ impl Kinora1 {
             text: TextEncoder::new(&config.text, init),
             dit: Dit::new(
                 &config.dit,
-                config.vae.latent_channels,
+                &config.latent.spread,
                 config.text.width,
                 init,
             ),

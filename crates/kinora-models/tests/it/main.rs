@@ -34,10 +34,13 @@ fn config() -> Config {
             depth: 2,
             heads: 2,
             expansion: 2,
+            fine_width: 16,
+            fine_depth: 1,
         },
         latent: LatentStats {
             mean: vec![0.0; 4],
             std: vec![1.0; 4],
+            spread: vec![1.0; 4],
         },
         defaults: Defaults {
             width: 64,

@@ -76,6 +76,8 @@ fn model() -> ModelConfig {
             depth: 1,
             heads: 2,
             expansion: 2,
+            fine_width: 16,
+            fine_depth: 1,
         },
         defaults: Defaults {
             width: 64,
@@ -291,12 +293,14 @@ fn a_paused_transformer_resumes_exactly_and_its_export_loads() {
             sigma_mean: 0.0,
             sigma_deviation: 1.0,
             sigma_shift: 2.0,
+            channel_power: 1.0,
         },
         attributes: AttributesConfig {
             steps: 2,
             batch: 3,
             weight: 0.1,
         },
+        places: 0.1,
         prompts: vec![
             "a red fox in the snow".to_string(),
             "a boat at sea".to_string(),

@@ -133,6 +133,8 @@ fn tiny_config() -> Config {
             depth: 2,
             heads: 2,
             expansion: 2,
+            fine_width: 16,
+            fine_depth: 1,
         },
         latent: LatentStats {
             mean: vec![0.1; 4],

@@ -1,0 +1,141 @@
+//! Where each subject is, as a task beside the flow: the transformer's tokens halfway name, for each latent position,
+//! who shows there and in which colour. It ties words to places long before the pixels' error would (compare
+//! representation alignment, arXiv:2410.06940, here with the truth instead of another network's features).
+
+use burn::{
+    module::Module,
+    tensor::{Tensor, TensorData, activation::log_softmax},
+};
+use kinora_models::kinora1::{SIZE_MULTIPLE, SPATIAL_COMPRESSION, TEMPORAL_COMPRESSION};
+use kinora_nn::{Init, Linear};
+use kinora_stage::{Colour, Scene, Subject};
+
+use crate::config::CELL;
+
+/// Latent positions across and down that one token stands for.
+const PATCH: usize = SIZE_MULTIPLE / SPATIAL_COMPRESSION;
+/// Cells across and down that one latent position stands for.
+const CELLS: usize = SPATIAL_COMPRESSION / CELL;
+/// Nobody, or one of the subjects.
+const SUBJECTS: usize = 1 + Subject::ALL.len();
+const COLOURS: usize = Colour::ALL.len();
+/// How much more a position with an actor counts than one without: actors fill about a tenth of the frames.
+const ACTOR_WEIGHT: f32 = 4.0;
+
+/// Names who is where.
+#[derive(Module, Debug)]
+pub struct Places {
+    linear: Linear,
+}
+
+/// What is where in some clips of one size: shares that sum to at most one, in the order of the tokens.
+#[derive(Default)]
+pub(crate) struct Targets {
+    /// `[positions, 27]`.
+    subjects: Vec<f32>,
+    /// `[positions, 12]`, of the actors only.
+    colours: Vec<f32>,
+}
+
+impl Targets {
+    /// Adds a clip whose cells are owned by `owners`, `[1 + 4k, height, width]`.
+    pub fn add(&mut self, scene: &Scene, owners: &[u8], height: usize, width: usize) {
+        let frames = owners.len() / (height * width);
+        let groups = std::iter::once(0..1).chain(
+            (1..frames)
+                .step_by(TEMPORAL_COMPRESSION)
+                .map(|first| first..first + TEMPORAL_COMPRESSION),
+        );
+        for group in groups {
+            for (y, x) in token_order(height / CELLS, width / CELLS) {
+                let vote = ((group.len() * CELLS * CELLS) as f32).recip();
+                let (mut subjects, mut colours) = ([0.0; SUBJECTS], [0.0; COLOURS]);
+                for frame in group.clone() {
+                    for row in y * CELLS..(y + 1) * CELLS {
+                        for column in x * CELLS..(x + 1) * CELLS {
+                            let owner = usize::from(owners[(frame * height + row) * width + column]);
+                            match owner.checked_sub(1).and_then(|actor| scene.cast.get(actor)) {
+                                None => subjects[0] += vote,
+                                Some(actor) => {
+                                    subjects[1 + actor.subject as usize] += vote * ACTOR_WEIGHT;
+                                    colours[actor.colour as usize] += vote * ACTOR_WEIGHT;
+                                }
+                            }
+                        }
+                    }
+                }
+                self.subjects.extend(subjects);
+                self.colours.extend(colours);
+            }
+        }
+    }
+}
+
+/// Latent positions of a frame, token by token.
+fn token_order(height: usize, width: usize) -> impl Iterator<Item = (usize, usize)> {
+    let within = |y: usize, x: usize| {
+        (0..PATCH * PATCH).map(move |i| (y * PATCH + i / PATCH, x * PATCH + i % PATCH))
+    };
+    (0..height / PATCH)
+        .flat_map(move |y| (0..width / PATCH).map(move |x| (y, x)))
+        .flat_map(move |(y, x)| within(y, x))
+}
+
+impl Places {
+    /// For tokens of `width`, undecided.
+    pub fn new(width: usize, init: &mut Init) -> Self {
+        Self {
+            linear: Linear::zeros(width, PATCH * PATCH * (SUBJECTS + COLOURS), init),
+        }
+    }
+
+    /// Cross-entropy a latent position, from tokens `[B, N, D]`.
+    pub(crate) fn loss(&self, tokens: Tensor<3>, targets: Targets) -> Tensor<1> {
+        let device = tokens.device();
+        let [b, n, _] = tokens.dims();
+        let positions = b * n * PATCH * PATCH;
+        let scores = self
+            .linear
+            .forward(tokens)
+            .reshape([positions, SUBJECTS + COLOURS]);
+        let entropy = |scores: Tensor<2>, target: Vec<f32>| {
+            let target = Tensor::from_data(TensorData::new(target, scores.dims()), &device);
+            -(log_softmax(scores, 1) * target).sum() / positions as f32
+        };
+        entropy(scores.clone().narrow(1, 0, SUBJECTS), targets.subjects)
+            + entropy(scores.narrow(1, SUBJECTS, COLOURS), targets.colours)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_holds_the_shares_of_its_cells_in_the_tokens_order() {
+        let scene = Scene::sample(1);
+        let actor = scene.cast[0];
+        // 5 frames of 4 x 8 cells, 2 x 4 latent positions, 2 tokens. The actor fills the cell at the top right, and
+        // from the second frame on its neighbour at the left.
+        let mut owners = vec![0; 5 * 4 * 8];
+        for frame in 0..5 {
+            owners[frame * 32 + 7] = 1;
+            owners[frame * 32 + 6] = u8::from(frame > 0);
+        }
+        let mut targets = Targets::default();
+        targets.add(&scene, &owners, 4, 8);
+        assert_eq!(targets.subjects.len(), 2 * 8 * SUBJECTS);
+        // Second token, its second position.
+        let subject = |frame: usize| {
+            let row = (frame * 8 + 5) * SUBJECTS;
+            targets.subjects[row + 1 + actor.subject as usize] / ACTOR_WEIGHT
+        };
+        assert_eq!((subject(0), subject(1)), (0.25, 0.5));
+        assert_eq!(
+            targets.colours.iter().sum::<f32>() / ACTOR_WEIGHT,
+            0.25 + 0.5
+        );
+        let nobody: f32 = targets.subjects.chunks(SUBJECTS).map(|row| row[0]).sum();
+        assert_eq!(nobody, 16.0 - 0.75);
+    }
+}
