@@ -225,7 +225,7 @@ impl DitTask {
                 (pass << 32 | record) << 8 | batch.source as u64,
             ));
             classes.push(classes_of(scene));
-            places.add(scene, &clips.owners(record, 0..kind.frames)?, rows, columns);
+            places.clip(scene, &clips.owners(record, 0..kind.frames)?, rows, columns);
         }
         let samples = batch.records.len();
         let [_, height, width, channels] = cache.dims;

@@ -10,6 +10,7 @@ mod error;
 mod export;
 mod heads;
 mod journal;
+mod known;
 mod latents;
 mod metrics;
 mod motion;

@@ -123,6 +123,28 @@ fn one_model_takes_any_size_and_duration() {
 }
 
 #[test]
+fn an_untaught_transformer_is_the_linear_denoiser_of_each_channel() {
+    let device = Device::flex();
+    let mut config = config();
+    config.latent.spread = vec![0.2, 0.5, 1.0, 3.0];
+    let painter = Kinora1::new(&config, &mut Init::new(3, &device));
+    let text = painter.text.forward(&[vec![1]], &device);
+    let (noisy, sigma) = (random([1, 1, 2, 2, 4], 0), 0.3f32);
+    let velocity = painter.dit.forward(
+        noisy.clone(),
+        Tensor::from_floats([sigma], &device),
+        &text,
+    );
+    // For Gaussian data the best guess of the latent is the covariance with it over the variance of what is seen.
+    let share: Vec<f32> = (config.latent.spread.iter().map(|s| s * s))
+        .map(|s2| (1.0 - sigma) * s2 / ((1.0 - sigma).powi(2) * s2 + sigma * sigma))
+        .collect();
+    let share = Tensor::<1>::from_floats(share.as_slice(), &device).reshape([1, 1, 1, 1, 4]);
+    let expected = (noisy.clone() - noisy * share) / sigma;
+    assert!(relative_error(velocity, expected) < 1e-5);
+}
+
+#[test]
 fn a_caption_reads_the_same_alone_and_padded_in_a_batch() {
     let painter = painter();
     let device = Device::flex();
@@ -189,5 +211,6 @@ fn a_configuration_that_cannot_be_built_is_refused() {
     );
     assert_eq!(field(json(|c| c.latent.mean = vec![0.0])), "latent.mean");
     assert_eq!(field(json(|c| c.latent.std[2] = 0.0)), "latent.std");
+    assert_eq!(field(json(|c| c.latent.spread[0] = -1.0)), "latent.spread");
     assert!(matches!(Config::from_json("{}"), Err(ConfigError::Json(_))));
 }
