@@ -169,6 +169,7 @@ fn label(bucket: &Bucket, index: u64) -> Label {
     let scene = match bucket.split {
         Split::Training => Scene::sample_training(seed),
         Split::HeldOut => Scene::sample_held_out(seed),
+        Split::All => Scene::sample(seed),
     };
     Label { scene }
 }

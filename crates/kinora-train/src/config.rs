@@ -32,6 +32,9 @@ pub enum Split {
     Training,
     /// Combinations of attributes that training never shows.
     HeldOut,
+    /// Any scene: what an instrument is calibrated on. One that learned from training scenes alone would learn that the
+    /// held-out combinations do not exist, and name anything else.
+    All,
 }
 
 /// Pixels of a side of the cells in which the place of each actor is kept.

@@ -1,8 +1,5 @@
 //! How the camera moves, by geometry alone: robust parametric image motion between frames (Bergen et al., 1992;
-//! Odobez and Bouthemy, 1995), and the move whose known clips it resembles most.
-
-use kinora_stage::CameraMove;
-use serde::{Deserialize, Serialize};
+//! Odobez and Bouthemy, 1995).
 
 /// Parameters of the motion model, that of a plane seen by a moving camera:
 /// `u = a0 + a1 x + a2 y + a6 x^2 + a7 x y` and `v = a3 + a4 x + a5 y + a6 x y + a7 y^2`.
@@ -206,84 +203,6 @@ pub(crate) fn motion(frames: &[u8], width: usize, height: usize) -> Motion {
     features
 }
 
-/// Clips whose move is known, to compare with.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct KnownMoves {
-    /// What each feature is divided by.
-    scale: Vec<f32>,
-    examples: Vec<(CameraMove, Vec<f32>)>,
-}
-
-/// Nearest examples that vote.
-const NEIGHBOURS: usize = 15;
-
-impl KnownMoves {
-    /// Gathers examples; each feature's scale is its spread, measured so that strays do not stretch it.
-    pub fn new(examples: &[(CameraMove, Motion)]) -> Self {
-        let scale = (0..FEATURES).map(|feature| {
-            let mut values: Vec<f32> = examples.iter().map(|(_, motion)| motion[feature]).collect();
-            values.sort_by(f32::total_cmp);
-            let quantile = |share: f64| values[((values.len() - 1) as f64 * share) as usize];
-            (quantile(0.9) - quantile(0.1)).max(1e-6)
-        });
-        let scale: Vec<f32> = scale.collect();
-        let examples = examples
-            .iter()
-            .map(|(known, motion)| (*known, rounded(&scaled(motion, &scale))))
-            .collect();
-        Self { scale, examples }
-    }
-
-    /// The move that the nearest examples vote for, nearer ones with more weight, rare moves as much as common ones.
-    pub fn classify(&self, motion: &Motion) -> CameraMove {
-        let query = scaled(motion, &self.scale);
-        let distance = |known: &[f32]| {
-            known
-                .iter()
-                .zip(&query)
-                .map(|(a, b)| (a - b).powi(2))
-                .sum::<f32>()
-        };
-        let mut near: Vec<(f32, CameraMove)> = self
-            .examples
-            .iter()
-            .map(|(known, motion)| (distance(motion), *known))
-            .collect();
-        near.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let mut votes = vec![0.0; CameraMove::ALL.len()];
-        for (distance, known) in near.into_iter().take(NEIGHBOURS) {
-            let common = self
-                .examples
-                .iter()
-                .filter(|(other, _)| *other == known)
-                .count() as f32;
-            votes[known as usize] += 1.0 / ((distance.sqrt() + 0.05) * common.sqrt());
-        }
-        let best = (0..votes.len())
-            .max_by(|&a, &b| votes[a].total_cmp(&votes[b]))
-            .unwrap_or(0);
-        CameraMove::ALL[best]
-    }
-}
-
-/// Features in units of their spread; the logarithm keeps large ones from drowning the rest.
-fn scaled(motion: &Motion, scale: &[f32]) -> Vec<f32> {
-    let squash = |value: f32| value.signum() * (1.0 + 4.0 * value.abs()).ln();
-    motion
-        .iter()
-        .zip(scale)
-        .map(|(value, scale)| squash(value / scale))
-        .collect()
-}
-
-/// Three decimals, which is finer than the noise and keeps the file small.
-fn rounded(values: &[f32]) -> Vec<f32> {
-    values
-        .iter()
-        .map(|value| (value * 1000.0).round() / 1000.0)
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -318,22 +237,5 @@ mod tests {
             "{zoomed:?}"
         );
         assert!(zoomed[0].abs() < 0.002);
-    }
-
-    #[test]
-    fn votes_for_what_is_alike() {
-        let example =
-            |first: f32| -> Motion { std::array::from_fn(|i| if i == 0 { first } else { 0.0 }) };
-        let moves = [
-            (CameraMove::PanLeft, -1.0),
-            (CameraMove::Static, 0.0),
-            (CameraMove::PanRight, 1.0),
-        ];
-        let examples: Vec<_> = (0..30)
-            .map(|i| (moves[i % 3].0, example(moves[i % 3].1 + i as f32 * 0.005)))
-            .collect();
-        let known = KnownMoves::new(&examples);
-        assert_eq!(known.classify(&example(0.9)), CameraMove::PanRight);
-        assert_eq!(known.classify(&example(0.05)), CameraMove::Static);
     }
 }

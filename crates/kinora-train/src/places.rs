@@ -17,10 +17,10 @@ const PATCH: usize = SIZE_MULTIPLE / SPATIAL_COMPRESSION;
 /// Cells across and down that one latent position stands for.
 const CELLS: usize = SPATIAL_COMPRESSION / CELL;
 /// Nobody, or one of the subjects.
-const SUBJECTS: usize = 1 + Subject::ALL.len();
-const COLOURS: usize = Colour::ALL.len();
+pub(crate) const SUBJECTS: usize = 1 + Subject::ALL.len();
+pub(crate) const COLOURS: usize = Colour::ALL.len();
 /// How much more a position with an actor counts than one without: actors fill about a tenth of the frames.
-const ACTOR_WEIGHT: f32 = 4.0;
+pub(crate) const ACTOR_WEIGHT: f32 = 4.0;
 
 /// Names who is where.
 #[derive(Module, Debug)]
@@ -28,7 +28,10 @@ pub struct Places {
     linear: Linear,
 }
 
-/// What is where in some clips of one size: shares that sum to at most one, in the order of the tokens.
+/// Scores of one position: of nobody and each subject, then of each colour.
+const SCORES: usize = SUBJECTS + COLOURS;
+
+/// What is where in some clips: for each position the shares of the subjects and of the actors' colours.
 #[derive(Default)]
 pub(crate) struct Targets {
     /// `[positions, 27]`.
@@ -38,36 +41,55 @@ pub(crate) struct Targets {
 }
 
 impl Targets {
-    /// Adds a clip whose cells are owned by `owners`, `[1 + 4k, height, width]`.
-    pub fn add(&mut self, scene: &Scene, owners: &[u8], height: usize, width: usize) {
-        let frames = owners.len() / (height * width);
-        let groups = std::iter::once(0..1).chain(
-            (1..frames)
-                .step_by(TEMPORAL_COMPRESSION)
-                .map(|first| first..first + TEMPORAL_COMPRESSION),
-        );
-        for group in groups {
-            for (y, x) in token_order(height / CELLS, width / CELLS) {
-                let vote = ((group.len() * CELLS * CELLS) as f32).recip();
-                let (mut subjects, mut colours) = ([0.0; SUBJECTS], [0.0; COLOURS]);
-                for frame in group.clone() {
-                    for row in y * CELLS..(y + 1) * CELLS {
-                        for column in x * CELLS..(x + 1) * CELLS {
-                            let owner = usize::from(owners[(frame * height + row) * width + column]);
-                            match owner.checked_sub(1).and_then(|actor| scene.cast.get(actor)) {
-                                None => subjects[0] += vote,
-                                Some(actor) => {
-                                    subjects[1 + actor.subject as usize] += vote * ACTOR_WEIGHT;
-                                    colours[actor.colour as usize] += vote * ACTOR_WEIGHT;
-                                }
-                            }
-                        }
-                    }
+    /// Adds a position whose cells `owners` own: 0 for nobody, else the index of an actor plus one.
+    pub fn position(&mut self, scene: &Scene, owners: &[u8]) {
+        let vote = (owners.len() as f32).recip();
+        let (mut subjects, mut colours) = ([0.0; SUBJECTS], [0.0; COLOURS]);
+        for &owner in owners {
+            match usize::from(owner)
+                .checked_sub(1)
+                .and_then(|actor| scene.cast.get(actor))
+            {
+                None => subjects[0] += vote,
+                Some(actor) => {
+                    subjects[1 + actor.subject as usize] += vote * ACTOR_WEIGHT;
+                    colours[actor.colour as usize] += vote * ACTOR_WEIGHT;
                 }
-                self.subjects.extend(subjects);
-                self.colours.extend(colours);
             }
         }
+        self.subjects.extend(subjects);
+        self.colours.extend(colours);
+    }
+
+    /// Adds the latent positions of a clip whose cells are owned by `owners`, `[1 + 4k, height, width]`, token by token.
+    pub fn clip(&mut self, scene: &Scene, owners: &[u8], height: usize, width: usize) {
+        let frames = owners.len() / (height * width);
+        let later = (1..frames).step_by(TEMPORAL_COMPRESSION);
+        let groups = std::iter::once(0..1).chain(later.map(|t| t..t + TEMPORAL_COMPRESSION));
+        for group in groups {
+            for (y, x) in token_order(height / CELLS, width / CELLS) {
+                let mut cells = Vec::with_capacity(group.len() * CELLS * CELLS);
+                for frame in group.clone() {
+                    for row in y * CELLS..(y + 1) * CELLS {
+                        cells
+                            .extend(&owners[(frame * height + row) * width + x * CELLS..][..CELLS]);
+                    }
+                }
+                self.position(scene, &cells);
+            }
+        }
+    }
+
+    /// Cross-entropy a position of `scores` `[positions, 39]`.
+    pub fn cross_entropy(self, scores: Tensor<2>) -> Tensor<1> {
+        let device = scores.device();
+        let positions = scores.dims()[0] as f32;
+        let entropy = |scores: Tensor<2>, target: Vec<f32>| {
+            let target = Tensor::from_data(TensorData::new(target, scores.dims()), &device);
+            -(log_softmax(scores, 1) * target).sum() / positions
+        };
+        entropy(scores.clone().narrow(1, 0, SUBJECTS), self.subjects)
+            + entropy(scores.narrow(1, SUBJECTS, COLOURS), self.colours)
     }
 }
 
@@ -85,25 +107,15 @@ impl Places {
     /// For tokens of `width`, undecided.
     pub fn new(width: usize, init: &mut Init) -> Self {
         Self {
-            linear: Linear::zeros(width, PATCH * PATCH * (SUBJECTS + COLOURS), init),
+            linear: Linear::zeros(width, PATCH * PATCH * SCORES, init),
         }
     }
 
     /// Cross-entropy a latent position, from tokens `[B, N, D]`.
     pub(crate) fn loss(&self, tokens: Tensor<3>, targets: Targets) -> Tensor<1> {
-        let device = tokens.device();
         let [b, n, _] = tokens.dims();
-        let positions = b * n * PATCH * PATCH;
-        let scores = self
-            .linear
-            .forward(tokens)
-            .reshape([positions, SUBJECTS + COLOURS]);
-        let entropy = |scores: Tensor<2>, target: Vec<f32>| {
-            let target = Tensor::from_data(TensorData::new(target, scores.dims()), &device);
-            -(log_softmax(scores, 1) * target).sum() / positions as f32
-        };
-        entropy(scores.clone().narrow(1, 0, SUBJECTS), targets.subjects)
-            + entropy(scores.narrow(1, SUBJECTS, COLOURS), targets.colours)
+        let scores = self.linear.forward(tokens);
+        targets.cross_entropy(scores.reshape([b * n * PATCH * PATCH, SCORES]))
     }
 }
 
@@ -123,7 +135,7 @@ mod tests {
             owners[frame * 32 + 6] = u8::from(frame > 0);
         }
         let mut targets = Targets::default();
-        targets.add(&scene, &owners, 4, 8);
+        targets.clip(&scene, &owners, 4, 8);
         assert_eq!(targets.subjects.len(), 2 * 8 * SUBJECTS);
         // Second token, its second position.
         let subject = |frame: usize| {

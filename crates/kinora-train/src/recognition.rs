@@ -1,14 +1,16 @@
-//! Training of the recogniser on rendered clips, and the judge that it becomes together with the known camera moves.
+//! Training of the recogniser on rendered clips, and the judge that it becomes together with clips of known geometry.
 
 use crate::{
     RunFolder, TrainError,
     attributes::Attribute,
     clips::{ClipCache, Clips},
     config::{RecogniserTraining, Split},
-    motion::{KnownMoves, motion},
+    known::Known,
+    motion::motion,
     order::{Order, Source},
     pixels::floats,
-    recogniser::{Recogniser, batch, picture},
+    places::Targets,
+    recogniser::{self, Recogniser, batch, pictures},
     run::{Loss, Task},
     shards::{read_json, write_atomic},
 };
@@ -17,22 +19,29 @@ use kinora_nn::{
     Init, Precision,
     weights::{self, Dtype},
 };
+use kinora_stage::{CameraMove, ShotSize};
 use rayon::prelude::*;
+use serde::Serialize;
 use std::{collections::BTreeMap, path::Path};
 
 /// File names in a judge's folder.
 const WEIGHTS: &str = "recogniser.safetensors";
 const MOVES: &str = "moves.json";
+const SIZES: &str = "sizes.json";
 
-/// What a single frame shows.
-const STILL: [Attribute; 9] = [
+/// What a single frame shows: all but the camera's move. What is done and how two stand to each other can mostly be told
+/// from a pose and a place too, and there are many more single frames than clips.
+const STILL: [Attribute; 12] = [
     Attribute::Subject,
     Attribute::Count,
     Attribute::Colour,
     Attribute::Setting,
+    Attribute::Action,
+    Attribute::Relation,
     Attribute::Light,
     Attribute::Look,
     Attribute::Weather,
+    Attribute::Emotion,
     Attribute::ShotSize,
     Attribute::Angle,
 ];
@@ -49,7 +58,8 @@ impl RecogniserTask {
     /// Prepares the task over rendered clips.
     ///
     /// # Errors
-    /// When a batch names no bucket, or none has clips to learn camera moves from.
+    /// When a batch names no bucket or one of another size than the recogniser's, or no bucket has clips to learn camera
+    /// moves from.
     pub fn new(config: RecogniserTraining, clips: ClipCache) -> Result<Self, TrainError> {
         let mut sources = Vec::new();
         for batch in &config.batches {
@@ -57,6 +67,14 @@ impl RecogniserTask {
             if batch.batch == 0 {
                 return Err(TrainError::Config(format!(
                     "{batch:?}: a batch has at least 1 sample"
+                )));
+            }
+            let (width, height) = (clips.bucket.width, clips.bucket.height);
+            if (width, height) != (recogniser::WIDTH, recogniser::HEIGHT) {
+                return Err(TrainError::Config(format!(
+                    "{batch:?}: the recogniser learns from pictures of {}x{}, not {width}x{height}",
+                    recogniser::WIDTH,
+                    recogniser::HEIGHT
                 )));
             }
             sources.push(Source {
@@ -100,13 +118,30 @@ impl Task for RecogniserTask {
             .par_iter()
             .map(|&clip| look_at(clips, clip))
             .collect::<Result<_, _>>()?;
+        let (mut places, mut owners) = (Targets::default(), Vec::new());
+        for &clip in &records {
+            let scene = &clips.label(clip).scene;
+            for frame in recogniser::frames(clips.bucket.frames) {
+                let cells = clips.owners(clip, frame..frame + 1)?;
+                cells
+                    .iter()
+                    .for_each(|&owner| places.position(scene, &[owner]));
+                owners.extend(cells);
+            }
+        }
         let classes: Vec<Vec<usize>> = records.iter().map(|&clip| classes(clips, clip)).collect();
         let which = if clips.bucket.frames == 1 {
             STILL.as_slice()
         } else {
             Attribute::ALL.as_slice()
         };
-        let loss = model.loss(batch(&pictures, &self.device), &classes, which);
+        let loss = model.loss(
+            batch(pictures, &self.device),
+            places,
+            &owners,
+            &classes,
+            which,
+        );
         Ok(Loss {
             value: floats(loss.clone())[0],
             backward: loss,
@@ -124,7 +159,7 @@ impl Task for RecogniserTask {
         let mut count = 0;
         for clips in held_out {
             for clip in 0..clips.len().min(self.config.observe_clips - count) {
-                let named = model.name(&[look_at(clips, clip)?]).remove(0);
+                let named = model.look(look_at(clips, clip)?).classes;
                 let hits = named
                     .iter()
                     .zip(classes(clips, clip))
@@ -154,17 +189,15 @@ impl Task for RecogniserTask {
             .into_par_iter()
             .map(|clip| {
                 let frames = clips.frames(clip, 0..clips.bucket.frames)?;
-                let known = clips.label(clip).scene.shot.camera_move;
-                Ok((
-                    known,
-                    motion(&frames, clips.bucket.width, clips.bucket.height),
-                ))
+                let shot = clips.label(clip).scene.shot;
+                let motion = motion(&frames, clips.bucket.width, clips.bucket.height);
+                let extent = model.look(look_at(clips, clip)?).extent;
+                Ok(((shot.camera_move, motion), (shot.size, extent)))
             })
             .collect::<Result<Vec<_>, TrainError>>()?;
-        let path = folder.join(MOVES);
-        let moves = serde_json::to_vec(&KnownMoves::new(&examples))
-            .map_err(TrainError::malformed("JSON value", &path))?;
-        write_atomic(&path, &moves)?;
+        let (moves, sizes): (Vec<_>, Vec<_>) = examples.into_iter().unzip();
+        write_known(&Known::new(&moves), &folder.join(MOVES))?;
+        write_known(&Known::new(&sizes), &folder.join(SIZES))?;
         let about = [
             ("part", "recogniser"),
             ("license", "Apache-2.0"),
@@ -185,13 +218,18 @@ impl Task for RecogniserTask {
     }
 }
 
-/// The picture of a cached clip; only the frames that it shows are read.
+fn write_known<T: Serialize>(known: &Known<T>, path: &Path) -> Result<(), TrainError> {
+    let json = serde_json::to_vec(known).map_err(TrainError::malformed("JSON value", path))?;
+    write_atomic(path, &json)
+}
+
+/// The pictures of a cached clip; only the frames that they show are read.
 fn look_at(clips: &Clips, clip: u64) -> Result<Vec<f32>, TrainError> {
     let bucket = &clips.bucket;
-    let frames = crate::recogniser::frames(bucket.frames)
+    let frames = recogniser::frames(bucket.frames)
         .map(|frame| clips.frames(clip, frame..frame + 1))
         .collect::<Result<Vec<_>, _>>()?;
-    Ok(picture(&frames.concat(), bucket.width, bucket.height))
+    Ok(pictures(&frames.concat(), bucket.width, bucket.height))
 }
 
 fn classes(clips: &Clips, clip: u64) -> Vec<usize> {
@@ -201,36 +239,50 @@ fn classes(clips: &Clips, clip: u64) -> Vec<usize> {
         .collect()
 }
 
-/// Names what a clip shows: the camera move by geometry, the rest by the recogniser.
+/// Names what a clip shows: camera move and shot size by geometry, the rest by the recogniser.
 pub struct Judge {
     recogniser: Recogniser,
-    moves: KnownMoves,
+    moves: Known<CameraMove>,
+    sizes: Known<ShotSize>,
 }
 
 impl Judge {
     /// Reads a judge that `kinora train recogniser` wrote.
     ///
     /// # Errors
-    /// When a file is missing or damaged.
+    /// When the folder holds no judge, or a file is missing or damaged.
     pub fn load(folder: &Path) -> Result<Self, TrainError> {
+        if !folder.join(WEIGHTS).is_file() {
+            return Err(TrainError::Config(format!(
+                "{} holds no recogniser; train one with `kinora train recogniser`, or name the folder of one",
+                folder.display()
+            )));
+        }
         let fresh = Recogniser::new(&mut Init::zeros(&Device::flex()));
         Ok(Self {
             recogniser: weights::load_file(fresh, &folder.join(WEIGHTS))?,
             moves: read_json("list of known moves", &folder.join(MOVES))?,
+            sizes: read_json("list of known shot sizes", &folder.join(SIZES))?,
         })
     }
 
     /// The class of each of [`Attribute::ALL`] in a clip of RGB8 frames.
     pub fn name(&self, frames: &[u8], width: usize, height: usize) -> Vec<usize> {
-        let mut named = self
-            .recogniser
-            .name(&[picture(frames, width, height)])
-            .remove(0);
-        for (class, attribute) in named.iter_mut().zip(Attribute::ALL) {
-            if attribute == Attribute::CameraMove {
-                *class = self.moves.classify(&motion(frames, width, height)) as usize;
+        let sight = self.recogniser.look(pictures(frames, width, height));
+        let by_geometry = |attribute| match attribute {
+            Attribute::CameraMove => {
+                let known = self.moves.classify(&motion(frames, width, height));
+                known.map(|known| known as usize)
             }
-        }
-        named
+            Attribute::ShotSize => {
+                let known = self.sizes.classify(&sight.extent);
+                known.map(|known| known as usize)
+            }
+            _ => None,
+        };
+        let attributes = sight.classes.iter().zip(Attribute::ALL);
+        attributes
+            .map(|(&class, attribute)| by_geometry(attribute).unwrap_or(class))
+            .collect()
     }
 }

@@ -270,6 +270,13 @@ fn damaged_models() {
 }
 
 #[test]
+fn an_evaluation_without_a_recogniser() {
+    let place = Place::new();
+    let ended = place.run(&["eval", "stage", "--recogniser", "nowhere"]);
+    refused(&place, &ended, 2, "nowhere holds no recogniser");
+}
+
+#[test]
 fn latents_of_another_clip() {
     let place = Place::new();
     place.generate(&["-o", "first.mp4", "--save-latents", "latents"]);
