@@ -91,7 +91,12 @@ mod tests {
         let example = |first: f32| [first, 0.0];
         let classes = [('l', -1.0), ('s', 0.0), ('r', 1.0)];
         let examples: Vec<_> = (0..30)
-            .map(|i| (classes[i % 3].0, example(classes[i % 3].1 + i as f32 * 0.005)))
+            .map(|i| {
+                (
+                    classes[i % 3].0,
+                    example(classes[i % 3].1 + i as f32 * 0.005),
+                )
+            })
             .collect();
         let known = Known::new(&examples);
         assert_eq!(known.classify(&example(0.9)), Some('r'));

@@ -20,7 +20,7 @@ const CELLS: usize = SPATIAL_COMPRESSION / CELL;
 pub(crate) const SUBJECTS: usize = 1 + Subject::ALL.len();
 pub(crate) const COLOURS: usize = Colour::ALL.len();
 /// How much more a position with an actor counts than one without: actors fill about a tenth of the frames.
-const ACTOR_WEIGHT: f32 = 4.0;
+pub(crate) const ACTOR_WEIGHT: f32 = 4.0;
 
 /// Names who is where.
 #[derive(Module, Debug)]
@@ -29,7 +29,7 @@ pub struct Places {
 }
 
 /// Scores of one position: of nobody and each subject, then of each colour.
-pub(crate) const SCORES: usize = SUBJECTS + COLOURS;
+const SCORES: usize = SUBJECTS + COLOURS;
 
 /// What is where in some clips: for each position the shares of the subjects and of the actors' colours.
 #[derive(Default)]
@@ -46,7 +46,10 @@ impl Targets {
         let vote = (owners.len() as f32).recip();
         let (mut subjects, mut colours) = ([0.0; SUBJECTS], [0.0; COLOURS]);
         for &owner in owners {
-            match usize::from(owner).checked_sub(1).and_then(|actor| scene.cast.get(actor)) {
+            match usize::from(owner)
+                .checked_sub(1)
+                .and_then(|actor| scene.cast.get(actor))
+            {
                 None => subjects[0] += vote,
                 Some(actor) => {
                     subjects[1 + actor.subject as usize] += vote * ACTOR_WEIGHT;
@@ -68,7 +71,8 @@ impl Targets {
                 let mut cells = Vec::with_capacity(group.len() * CELLS * CELLS);
                 for frame in group.clone() {
                     for row in y * CELLS..(y + 1) * CELLS {
-                        cells.extend(&owners[(frame * height + row) * width + x * CELLS..][..CELLS]);
+                        cells
+                            .extend(&owners[(frame * height + row) * width + x * CELLS..][..CELLS]);
                     }
                 }
                 self.position(scene, &cells);

@@ -1,18 +1,22 @@
 //! The recogniser: a small convolutional network that names a clip's attributes from five frames, trained on stage
 //! renders only and used to measure what a model painted.
 //!
-//! It first says for each cell of 8 x 8 pixels who shows there and in which colour, an easier question with many more
-//! answers to learn from, and names the clip's attributes from what it finds where.
+//! It first says for each cell of 8 x 8 pixels who shows there, in which colour, and whether it is the scene's first
+//! actor: an easier question with many more answers to learn from. It names the clip's attributes from what it finds
+//! where.
 
 use crate::{
     attributes::Attribute,
     heads::Heads,
     pixels,
-    places::{COLOURS, SCORES, SUBJECTS, Targets},
+    places::{ACTOR_WEIGHT, COLOURS, SUBJECTS, Targets},
 };
 use burn::{
     module::{Module, Param},
-    tensor::{Device, Tensor, TensorData, activation::softmax},
+    tensor::{
+        Device, Tensor, TensorData,
+        activation::{sigmoid, softmax, softplus},
+    },
 };
 use kinora_nn::{DepthwiseConv3d, Init, LayerNorm, Linear, gelu};
 
@@ -34,12 +38,20 @@ const DEPTHS: [usize; 3] = [2, 3, 3];
 const LAST_DEPTH: usize = 2;
 /// A block sees one moment.
 const KERNEL: [usize; 3] = [1, 5, 5];
-/// Numbers that say where the actors are in a frame.
+/// How much the differences within a patch are enlarged, so that film grain is seen beside edges.
+const DETAIL: f32 = 8.0;
+/// Channels that describe how the picture is finished.
+const TEXTURE: usize = 96;
+/// Scores of a cell: nobody or a subject, the colour, and whether it is the first actor.
+const SCORES: usize = SUBJECTS + COLOURS + 1;
+/// Numbers that say where actors are in a frame, and how much of it they take.
 const MOMENTS: usize = 5;
+/// What is gathered over the cells of some actors.
+const ACTORS: usize = WIDTHS[1] + SUBJECTS + COLOURS + MOMENTS;
 /// Features of a frame.
-const FRAME: usize = 2 * WIDTHS[2] + WIDTHS[1] + SCORES + MOMENTS;
+const FRAME: usize = 2 * WIDTHS[2] + TEXTURE + 2 * ACTORS;
 /// Channels of a frame, and of all frames in turn, in the look over time.
-const TIME: [usize; 2] = [64, 192];
+const TIME: [usize; 2] = [96, 256];
 
 /// A U-Net (arXiv:1505.04597) of ConvNeXt blocks (arXiv:2201.03545) that scores cells, and linear heads over what it
 /// saw of the actors and of the whole.
@@ -47,6 +59,7 @@ const TIME: [usize; 2] = [64, 192];
 pub struct Recogniser {
     stem: Linear,
     patches: Vec<Block>,
+    texture: Linear,
     merge_patches: Linear,
     place: Param<Tensor<3>>,
     cells: Vec<Block>,
@@ -73,7 +86,7 @@ struct Block {
 
 /// What the recogniser sees in clips.
 pub(crate) struct Seen {
-    /// Of each cell of each frame, `[B * 5 * 16 * 24, 39]`; see [`SCORES`].
+    /// Of each cell of each frame, `[B * 5 * 16 * 24, 40]`; see [`SCORES`].
     pub scores: Tensor<2>,
     /// Of each attribute, `[B, classes]`.
     pub attributes: Vec<Tensor<2>>,
@@ -89,8 +102,9 @@ impl Recogniser {
         let (of_patches, of_cells) = (blocks(patches, DEPTHS[0]), blocks(cells, DEPTHS[1]));
         let (of_coarse, last) = (blocks(coarse, DEPTHS[2]), blocks(cells, LAST_DEPTH));
         Self {
-            stem: Linear::new(PATCH * PATCH * 3, patches, init),
+            stem: Linear::new(2 * PATCH * PATCH * 3, patches, init),
             patches: of_patches,
+            texture: Linear::new(patches, TEXTURE, init),
             merge_patches: Linear::new(4 * patches, cells, init),
             place: init.normal([GRID[0], GRID[1], cells], 0.1),
             cells: of_cells,
@@ -110,8 +124,10 @@ impl Recogniser {
     /// Looks at clips `[B, 5, 128, 192, 3]`, or single frames `[B, 1, 128, 192, 3]`, with pixels in -1 to 1.
     pub(crate) fn forward(&self, clips: Tensor<5>) -> Seen {
         let [b, f, ..] = clips.dims();
-        let x = self.stem.forward(fold(clips.flatten::<4>(0, 1), PATCH)); // (5B, 32, 48, 48)
+        let x = with_detail(fold(clips.flatten::<4>(0, 1), PATCH)); // (5B, 32, 48, 96)
+        let x = self.stem.forward(x); // (5B, 32, 48, 48)
         let x = self.patches.iter().fold(x, |x, block| block.forward(x));
+        let texture = gelu(self.texture.forward(x.clone())).flatten::<3>(1, 2); // (5B, 1536, 96)
         let x = self.merge_patches.forward(fold(x, 2)) + self.place.val().unsqueeze::<4>(); // (5B, 16, 24, 128)
         let x = self.cells.iter().fold(x, |x, block| block.forward(x));
         let y = self.merge_cells.forward(fold(x.clone(), 2)); // (5B, 8, 12, 224)
@@ -120,9 +136,20 @@ impl Recogniser {
         let x = self.last.iter().fold(x, |x, block| block.forward(x));
 
         let cells = self.norm.forward(x).flatten::<3>(1, 2); // (5B, 384, 128)
-        let scores = self.scores.forward(cells.clone()); // (5B, 384, 39)
+        let scores = self.scores.forward(cells.clone()); // (5B, 384, 40)
         let whole = self.coarse_norm.forward(y).flatten::<3>(1, 2); // (5B, 96, 224)
-        let frames = self.frame_features(cells, scores.clone(), whole).reshape([b, f, FRAME]);
+        let [first, others] = gather(&cells, scores.clone());
+        let frames = Tensor::cat(
+            vec![
+                over_cells(whole.clone().mean_dim(1)),
+                over_cells(whole.max_dim(1)),
+                over_cells(texture.mean_dim(1)),
+                first,
+                others,
+            ],
+            1,
+        ); // (5B, FRAME)
+        let frames = frames.reshape([b, f, FRAME]);
         let frames = frames.repeat_dim(1, FRAMES / f); // (B, 5, FRAME): a single frame stands still
         let in_turn = gelu(self.moment.forward(frames.clone())).reshape([b, FRAMES * TIME[0]]);
         let features = Tensor::cat(
@@ -131,7 +158,7 @@ impl Recogniser {
                 gelu(self.time.forward(in_turn)),
             ],
             1,
-        ); // (B, FRAME + 192)
+        ); // (B, FRAME + 256)
         Seen {
             scores: scores.flatten(0, 1),
             attributes: self.heads.forward(features.clone()),
@@ -139,43 +166,22 @@ impl Recogniser {
         }
     }
 
-    /// What each frame shows, `[5B, FRAME]`: mean and maximum of the whole, the mean over the cells of actors, the
-    /// logarithm of the shares of subjects and colours, and where the actors are.
-    fn frame_features(&self, cells: Tensor<3>, scores: Tensor<3>, whole: Tensor<3>) -> Tensor<2> {
-        let subjects = softmax(scores.clone().narrow(2, 0, SUBJECTS), 2); // (5B, 384, 27)
-        let colours = softmax(scores.narrow(2, SUBJECTS, COLOURS), 2); // (5B, 384, 12)
-        let actor: Tensor<3> = 1.0 - subjects.clone().narrow(2, 0, 1); // (5B, 384, 1)
-        let total = actor.clone().sum_dim(1) + 0.5; // (5B, 1, 1)
-        let share = actor.clone() / total.clone(); // (5B, 384, 1)
-        let mean = |x: Tensor<3>| (x * share.clone()).sum_dim(1).squeeze_dim::<2>(1);
-        let subjects = (subjects.sum_dim(1) / total).squeeze_dim::<2>(1);
-        let places = places(&cells.device());
-        let count = actor.dims()[0];
-        Tensor::cat(
-            vec![
-                whole.clone().mean_dim(1).squeeze_dim::<2>(1),
-                whole.max_dim(1).squeeze_dim::<2>(1),
-                mean(cells),
-                (subjects + 1e-3).log(),
-                (mean(colours) + 1e-3).log(),
-                (places.repeat_dim(0, count) * share).sum_dim(1).squeeze_dim::<2>(1),
-            ],
-            1,
-        )
-    }
-
-    /// The loss of saying who is where, and of naming the attributes in `which`; see [`Heads::loss`].
+    /// The loss of saying who is where, and of naming the attributes in `which`; see [`Heads::loss`]. `owners` are those
+    /// of [`crate::clips::Clips::owners`], frame by frame, and `places` the same in subjects and colours.
     pub(crate) fn loss(
         &self,
         clips: Tensor<5>,
         places: Targets,
+        owners: &[u8],
         classes: &[Vec<usize>],
         which: &[Attribute],
     ) -> Tensor<1> {
         let seen = self.forward(clips);
         let shares = vec![1.0; classes.len()];
         let named = self.heads.loss(seen.features, classes, &shares, which);
-        named + places.cross_entropy(seen.scores)
+        let places_of = seen.scores.clone().narrow(1, 0, SCORES - 1);
+        let first = first_loss(seen.scores.narrow(1, SCORES - 1, 1), owners);
+        named + places.cross_entropy(places_of) + first
     }
 
     /// What one clip of [`pictures`] shows.
@@ -187,11 +193,11 @@ impl Recogniser {
                 .max_by(|&a, &b| scores[a].total_cmp(&scores[b]))
                 .unwrap_or(0)
         };
-        let nobody = softmax(seen.scores.narrow(1, 0, SUBJECTS), 1).narrow(1, 0, 1);
-        let actors: Vec<f32> = pixels::floats(1.0 - nobody);
+        let [first, _] = actors(seen.scores.unsqueeze::<3>());
+        let first: Vec<f32> = pixels::floats(first);
         Sight {
             classes: seen.attributes.into_iter().map(best).collect(),
-            extent: extent(&actors),
+            extent: extent(&first),
         }
     }
 }
@@ -200,18 +206,18 @@ impl Recogniser {
 pub(crate) struct Sight {
     /// The likeliest class of each of [`Attribute::ALL`].
     pub classes: Vec<usize>,
-    /// How much of the frame the actors take.
+    /// How much of the frame the first actor takes.
     pub extent: Extent,
 }
 
-/// Of the actors in a clip, means over its frames in shares of the frame: area, height, width, the actors' share of the
+/// Of an actor in a clip, means over its frames in shares of the frame: area, height, width, the actor's share of the
 /// top row and of the bottom row; and the height in the first and the last frame.
 pub(crate) type Extent = [f32; 7];
 
-/// Measures actors that show in each cell of each frame with the probabilities `actors`, `[frames, 16, 24]`.
-fn extent(actors: &[f32]) -> Extent {
+/// Measures an actor that shows in each cell of each frame with the probabilities `actor`, `[frames, 16, 24]`.
+fn extent(actor: &[f32]) -> Extent {
     let [rows, columns] = GRID;
-    let frames: Vec<[f32; 5]> = actors
+    let frames: Vec<[f32; 5]> = actor
         .chunks_exact(rows * columns)
         .map(|frame| {
             let at = |row: usize, column: usize| frame[row * columns + column];
@@ -229,20 +235,89 @@ fn extent(actors: &[f32]) -> Extent {
         .collect();
     let mean = |part: usize| frames.iter().map(|f| f[part]).sum::<f32>() / frames.len() as f32;
     let height = |frame: Option<&[f32; 5]>| frame.map_or(0.0, |f| f[1]);
-    [mean(0), mean(1), mean(2), mean(3), mean(4), height(frames.first()), height(frames.last())]
+    [
+        mean(0),
+        mean(1),
+        mean(2),
+        mean(3),
+        mean(4),
+        height(frames.first()),
+        height(frames.last()),
+    ]
 }
 
-/// Of each cell `[1, 384, 5]`: its place across and down, -1 to 1, their squares, and one.
+/// The probabilities that a cell shows the first actor, and another one, `[N, cells, 1]` each, from `[N, cells, 40]`.
+fn actors(scores: Tensor<3>) -> [Tensor<3>; 2] {
+    let nobody = softmax(scores.clone().narrow(2, 0, SUBJECTS), 2).narrow(2, 0, 1);
+    let somebody: Tensor<3> = 1.0 - nobody;
+    let is_first = sigmoid(scores.narrow(2, SCORES - 1, 1));
+    let first = is_first * somebody.clone();
+    let others = somebody - first.clone();
+    [first, others]
+}
+
+/// What the first actor and the others show in each frame, `[5B, ACTORS]` each: the mean over their cells, the logarithm
+/// of the shares of subjects and colours, and where they are.
+fn gather(cells: &Tensor<3>, scores: Tensor<3>) -> [Tensor<2>; 2] {
+    let subjects = softmax(scores.clone().narrow(2, 0, SUBJECTS), 2); // (5B, 384, 27)
+    let colours = softmax(scores.clone().narrow(2, SUBJECTS, COLOURS), 2); // (5B, 384, 12)
+    let places = places(&cells.device()).repeat_dim(0, cells.dims()[0]); // (5B, 384, 4)
+    actors(scores).map(|actor| {
+        let total = actor.clone().sum_dim(1) + 0.5; // (5B, 1, 1)
+        let share = actor / total.clone(); // (5B, 384, 1)
+        let mean = |x: &Tensor<3>| over_cells((x.clone() * share.clone()).sum_dim(1));
+        Tensor::cat(
+            vec![
+                mean(cells),
+                (mean(&subjects) + 1e-3).log(),
+                (mean(&colours) + 1e-3).log(),
+                mean(&places),
+                over_cells(total.log()),
+            ],
+            1,
+        )
+    })
+}
+
+/// Drops the dimension that a reduction over cells left.
+fn over_cells(x: Tensor<3>) -> Tensor<2> {
+    x.squeeze_dim(1)
+}
+
+/// Cross-entropy a cell of `scores` `[cells, 1]` that an actor who shows is the first one.
+fn first_loss(scores: Tensor<2>, owners: &[u8]) -> Tensor<1> {
+    let device = scores.device();
+    let column = |value: fn(u8) -> f32| {
+        let values: Vec<f32> = owners.iter().map(|&owner| value(owner)).collect();
+        Tensor::<2>::from_data(TensorData::new(values, [owners.len(), 1]), &device)
+    };
+    let weight = column(|owner| if owner == 0 { 0.0 } else { ACTOR_WEIGHT });
+    let sign = column(|owner| if owner == 1 { -1.0 } else { 1.0 });
+    (softplus(scores * sign, 1.0) * weight).sum() / owners.len() as f32
+}
+
+/// Patches `[B, H, W, 16 * 3]` beside what differs within each, enlarged and bounded: local contrast as the eye has it.
+fn with_detail(patches: Tensor<4>) -> Tensor<4> {
+    let [b, h, w, c] = patches.dims();
+    let pixels = patches.clone().reshape([b, h, w, c / 3, 3]);
+    let detail = ((pixels.clone() - pixels.mean_dim(3)) * DETAIL).tanh();
+    Tensor::cat(vec![patches, detail.reshape([b, h, w, c])], 3)
+}
+
+/// Of each cell `[1, 384, 4]`: its place across and down, -1 to 1, and their squares.
 fn places(device: &Device) -> Tensor<3> {
     let [rows, columns] = GRID;
     let centred = |i: usize, n: usize| (2 * i + 1) as f32 / n as f32 - 1.0;
     let values: Vec<f32> = (0..rows * columns)
         .flat_map(|i| {
             let (x, y) = (centred(i % columns, columns), centred(i / columns, rows));
-            [x, y, x * x, y * y, 1.0]
+            [x, y, x * x, y * y]
         })
         .collect();
-    Tensor::from_data(TensorData::new(values, [1, rows * columns, MOMENTS]), device)
+    Tensor::from_data(
+        TensorData::new(values, [1, rows * columns, MOMENTS - 1]),
+        device,
+    )
 }
 
 impl Block {
@@ -288,7 +363,13 @@ fn unfold(x: Tensor<4>, side: usize) -> Tensor<4> {
 pub(crate) fn batch(clips: Vec<Vec<f32>>, device: &Device) -> Tensor<5> {
     let count = clips.len();
     let values = clips.concat();
-    let shape = [count, values.len() / (count * HEIGHT * WIDTH * 3), HEIGHT, WIDTH, 3];
+    let shape = [
+        count,
+        values.len() / (count * HEIGHT * WIDTH * 3),
+        HEIGHT,
+        WIDTH,
+        3,
+    ];
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 
@@ -336,7 +417,8 @@ mod tests {
     fn pictures_are_the_means_of_five_frames() {
         // 9 frames of 384 x 256, each of one grey but for a bright left half.
         let frame = |index: usize| {
-            (0..384 * 256).flat_map(move |i| [if i % 384 < 192 { 255 } else { index as u8 * 10 }; 3])
+            (0..384 * 256)
+                .flat_map(move |i| [if i % 384 < 192 { 255 } else { index as u8 * 10 }; 3])
         };
         let frames: Vec<u8> = (0..9).flat_map(frame).collect();
         let pictures = pictures(&frames, 384, 256);
@@ -350,7 +432,10 @@ mod tests {
 
     #[test]
     fn unfolding_undoes_folding() {
-        let x = Tensor::<1>::from_floats(kinora_nn::noise::normal(1, 0, 96).as_slice(), &Device::flex());
+        let x = Tensor::<1>::from_floats(
+            kinora_nn::noise::normal(1, 0, 96).as_slice(),
+            &Device::flex(),
+        );
         let x = x.reshape([1, 4, 8, 3]);
         let back = unfold(fold(x.clone(), 2), 2);
         assert_eq!(pixels::floats(back), pixels::floats(x));
@@ -388,14 +473,20 @@ mod tests {
         let scene = Scene::sample(1);
         for _ in 0..12 {
             let mut places = Targets::default();
-            (0..2 * FRAMES * GRID[0] * GRID[1]).for_each(|_| places.position(&scene, &[0]));
+            let owners = vec![0; 2 * FRAMES * GRID[0] * GRID[1]];
+            owners
+                .iter()
+                .for_each(|&owner| places.position(&scene, &[owner]));
             let clips = batch(clips.clone(), &device);
-            let loss = model.loss(clips, places, &classes, &Attribute::ALL);
+            let loss = model.loss(clips, places, &owners, &classes, &Attribute::ALL);
             let grads = kinora_nn::optim::Grads::take(&model, &mut loss.backward());
             model = adam.step(model, &grads, 3e-3, 1.0);
         }
         let model = model.valid();
-        let named: Vec<Vec<usize>> = clips.into_iter().map(|clip| model.look(clip).classes).collect();
+        let named: Vec<Vec<usize>> = clips
+            .into_iter()
+            .map(|clip| model.look(clip).classes)
+            .collect();
         assert_eq!(named, classes);
     }
 }

@@ -29,15 +29,19 @@ const WEIGHTS: &str = "recogniser.safetensors";
 const MOVES: &str = "moves.json";
 const SIZES: &str = "sizes.json";
 
-/// What a single frame shows.
-const STILL: [Attribute; 9] = [
+/// What a single frame shows: all but the camera's move. What is done and how two stand to each other can mostly be told
+/// from a pose and a place too, and there are many more single frames than clips.
+const STILL: [Attribute; 12] = [
     Attribute::Subject,
     Attribute::Count,
     Attribute::Colour,
     Attribute::Setting,
+    Attribute::Action,
+    Attribute::Relation,
     Attribute::Light,
     Attribute::Look,
     Attribute::Weather,
+    Attribute::Emotion,
     Attribute::ShotSize,
     Attribute::Angle,
 ];
@@ -114,12 +118,15 @@ impl Task for RecogniserTask {
             .par_iter()
             .map(|&clip| look_at(clips, clip))
             .collect::<Result<_, _>>()?;
-        let mut places = Targets::default();
+        let (mut places, mut owners) = (Targets::default(), Vec::new());
         for &clip in &records {
+            let scene = &clips.label(clip).scene;
             for frame in recogniser::frames(clips.bucket.frames) {
-                for owner in clips.owners(clip, frame..frame + 1)? {
-                    places.position(&clips.label(clip).scene, &[owner]);
-                }
+                let cells = clips.owners(clip, frame..frame + 1)?;
+                cells
+                    .iter()
+                    .for_each(|&owner| places.position(scene, &[owner]));
+                owners.extend(cells);
             }
         }
         let classes: Vec<Vec<usize>> = records.iter().map(|&clip| classes(clips, clip)).collect();
@@ -128,7 +135,13 @@ impl Task for RecogniserTask {
         } else {
             Attribute::ALL.as_slice()
         };
-        let loss = model.loss(batch(pictures, &self.device), places, &classes, which);
+        let loss = model.loss(
+            batch(pictures, &self.device),
+            places,
+            &owners,
+            &classes,
+            which,
+        );
         Ok(Loss {
             value: floats(loss.clone())[0],
             backward: loss,
