@@ -218,6 +218,9 @@ pub struct VaeTraining {
     pub data: PathBuf,
     /// The model configuration.
     pub model: PathBuf,
+    /// A model folder whose autoencoder this training goes on from. Its code stays as it is, bit for bit, so that
+    /// latents keep their meaning; if left out, the code is computed from the clips.
+    pub start: Option<PathBuf>,
     /// Seed of the weights, the crops and the noise.
     pub seed: u64,
     /// How long and how fast.

@@ -59,11 +59,18 @@ pub(crate) fn read_words_and_statistics(
     Ok((words, config.latent))
 }
 
-/// A short mark of the autoencoder's weights, so that latents of others are told apart (FNV-1a, 64 bits).
+/// A short mark of the encoder's weights, so that latents of others are told apart (FNV-1a, 64 bits). The decoder does
+/// not count: latents stay what they are while it is trained on.
 pub(crate) fn vae_mark(folder: &Path) -> Result<String, TrainError> {
     let path = folder.join(file::VAE);
     let bytes = std::fs::read(&path).map_err(TrainError::io("read", &path))?;
-    let mark = bytes.iter().fold(0xcbf2_9ce4_8422_2325u64, |mark, &byte| {
+    let weights = weights::read(&bytes)?;
+    let encoder = weights
+        .tensors
+        .iter()
+        .filter(|(name, _)| name.starts_with(Vae::ENCODER))
+        .flat_map(|(name, tensor)| name.bytes().chain(tensor.data.iter().copied()));
+    let mark = encoder.fold(0xcbf2_9ce4_8422_2325u64, |mark, byte| {
         (mark ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     });
     Ok(format!("{mark:016x}"))

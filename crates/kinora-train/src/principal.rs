@@ -1,40 +1,91 @@
-//! Principal components of patches by orthogonal iteration, the autoencoder's linear code.
+//! Principal components of patches, the autoencoder's linear code.
 
-use burn::tensor::Tensor;
+use crate::pixels::floats;
+use burn::tensor::{Device, Tensor, TensorData};
 use kinora_models::kinora1::LinearCode;
 use kinora_nn::noise;
 
-/// Rounds of the iteration; directions of nearly equal variance may stay mixed, which spans the same code.
+/// Rounds of the iteration.
 const ROUNDS: usize = 16;
+/// Rotations of a matrix end after so many sweeps; they converge quadratically, so ten are plenty.
+const SWEEPS: usize = 16;
 
-/// The linear code of the `channels` directions of largest variance among patches `[N, P]`, scaled so that latents
-/// have a mean square of one.
-///
-/// Orthogonal iteration (Golub & Van Loan, Matrix Computations, 7.3.2) from seeded directions.
-pub(crate) fn principal_components(patches: Tensor<2>, channels: usize, seed: u64) -> LinearCode {
-    let [count, patch] = patches.dims();
-    let mean = patches.clone().mean_dim(0); // (1, P)
-    let x = patches - mean.clone(); // (N, P)
-    let mut directions = noise::normal(seed, 0, channels * patch); // (C, P)
-    let mut variance = 1.0;
-    for _ in 0..ROUNDS {
-        orthonormalise(&mut directions, patch);
-        let q = Tensor::<2>::from_data(
-            burn::tensor::TensorData::new(directions, [channels, patch]),
-            &x.device(),
-        );
-        let latent = x.clone().matmul(q.transpose()); // (N, C)
-        variance = latent.clone().square().mean().into_scalar::<f32>();
-        let next = latent.transpose().matmul(x.clone()) / count as f32; // (C, P)
-        directions = crate::pixels::floats(next);
+/// Sums over patches from which their mean and covariance follow, so that patches need not be kept.
+pub(crate) struct PatchSums {
+    count: usize,
+    /// `[1, P]`.
+    sum: Tensor<2>,
+    /// `[P, P]`.
+    products: Tensor<2>,
+}
+
+impl PatchSums {
+    /// Sums of no patches of `patch` values.
+    pub fn new(patch: usize, device: &Device) -> Self {
+        Self {
+            count: 0,
+            sum: Tensor::zeros([1, patch], device),
+            products: Tensor::zeros([patch, patch], device),
+        }
     }
-    orthonormalise(&mut directions, patch);
-    let scale = variance.max(f32::MIN_POSITIVE).sqrt().recip();
-    directions.iter_mut().for_each(|v| *v *= scale);
-    LinearCode {
-        mean: crate::pixels::floats(mean),
-        components: directions,
-        scale,
+
+    /// With patches `[N, P]` added.
+    pub fn with(self, patches: Tensor<2>) -> Self {
+        Self {
+            count: self.count + patches.dims()[0],
+            sum: self.sum + patches.clone().sum_dim(0),
+            products: self.products + patches.clone().transpose().matmul(patches),
+        }
+    }
+
+    /// The linear code of the `channels` directions of largest variance, in falling order of variance and uncorrelated
+    /// with each other, scaled so that latents have a mean square of one.
+    ///
+    /// Orthogonal iteration from seeded directions, a quarter more of them than asked for so that the last converge
+    /// too, then a Rayleigh-Ritz rotation to the axes within what they span (Golub & Van Loan, Matrix Computations,
+    /// 8.2.4 and 8.3).
+    pub fn principal_components(self, channels: usize, seed: u64) -> LinearCode {
+        let patch = self.sum.dims()[1];
+        let mean = self.sum / self.count as f32; // (1, P)
+        let covariance =
+            self.products / self.count as f32 - mean.clone().transpose().matmul(mean.clone()); // (P, P)
+        let searched = (channels + channels.div_ceil(4)).min(patch);
+        let tensor = |values: &[f32]| {
+            let data = TensorData::new(values.to_vec(), [values.len() / patch, patch]);
+            Tensor::<2>::from_data(data, &covariance.device())
+        };
+        let mut directions = noise::normal(seed, 0, searched * patch); // (S, P)
+        for _ in 0..ROUNDS {
+            orthonormalise(&mut directions, patch);
+            directions = floats(tensor(&directions).matmul(covariance.clone()));
+        }
+        orthonormalise(&mut directions, patch);
+
+        let q = tensor(&directions);
+        let within = floats(q.clone().matmul(covariance.clone()).matmul(q.transpose())); // (S, S)
+        let axes = principal_axes(within.into_iter().map(f64::from).collect(), searched);
+        let variance = axes[..channels]
+            .iter()
+            .map(|axis| axis.variance)
+            .sum::<f64>();
+        let scale = (variance / channels as f64)
+            .max(f64::MIN_POSITIVE)
+            .sqrt()
+            .recip();
+        let components = axes[..channels].iter().flat_map(|axis| {
+            let mut row = vec![0.0f64; patch];
+            for (share, direction) in axis.direction.iter().zip(directions.chunks_exact(patch)) {
+                row.iter_mut()
+                    .zip(direction)
+                    .for_each(|(r, d)| *r += share * f64::from(*d));
+            }
+            row.into_iter().map(|v| (v * scale) as f32)
+        });
+        LinearCode {
+            components: components.collect(),
+            mean: floats(mean),
+            scale: scale as f32,
+        }
     }
 }
 
@@ -59,10 +110,86 @@ fn dot(a: &[f32], b: &[f32]) -> f64 {
     a.iter().zip(b).map(|(a, b)| f64::from(a * b)).sum()
 }
 
+/// An eigenvector of a covariance and its eigenvalue.
+struct Axis {
+    variance: f64,
+    direction: Vec<f64>,
+}
+
+/// The axes of a symmetric `size` x `size` matrix in falling order of variance, by cyclic Jacobi rotations (Golub & Van
+/// Loan, 8.5.3).
+fn principal_axes(mut matrix: Vec<f64>, size: usize) -> Vec<Axis> {
+    let mut directions: Vec<Vec<f64>> = (0..size)
+        .map(|row| {
+            (0..size)
+                .map(|column| f64::from(u8::from(row == column)))
+                .collect()
+        })
+        .collect();
+    for _ in 0..SWEEPS {
+        let mut rotated = false;
+        for p in 0..size {
+            for q in p + 1..size {
+                let (pp, qq, pq) = (
+                    matrix[p * size + p],
+                    matrix[q * size + q],
+                    matrix[p * size + q],
+                );
+                if pq.abs() <= 1e-12 * (pp * qq).abs().sqrt() {
+                    continue;
+                }
+                rotated = true;
+                let slope = (qq - pp) / (2.0 * pq);
+                let tangent = slope.signum() / (slope.abs() + slope.hypot(1.0));
+                let cosine = tangent.hypot(1.0).recip();
+                let sine = tangent * cosine;
+                let turn = |a: &mut f64, b: &mut f64| {
+                    (*a, *b) = (cosine * *a - sine * *b, sine * *a + cosine * *b);
+                };
+                let (above, below) = matrix.split_at_mut(q * size);
+                let (row_p, row_q) = (&mut above[p * size..][..size], &mut below[..size]);
+                row_p.iter_mut().zip(row_q).for_each(|(a, b)| turn(a, b));
+                for row in matrix.chunks_exact_mut(size) {
+                    let (left, right) = row.split_at_mut(q);
+                    turn(&mut left[p], &mut right[0]);
+                }
+                let (above, below) = directions.split_at_mut(q);
+                above[p]
+                    .iter_mut()
+                    .zip(&mut below[0])
+                    .for_each(|(a, b)| turn(a, b));
+            }
+        }
+        if !rotated {
+            break;
+        }
+    }
+    let mut axes: Vec<Axis> = directions
+        .into_iter()
+        .enumerate()
+        .map(|(i, direction)| Axis {
+            variance: matrix[i * size + i],
+            direction,
+        })
+        .collect();
+    axes.sort_by(|a, b| b.variance.total_cmp(&a.variance));
+    axes
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use burn::tensor::{Device, TensorData};
+
+    fn code(values: Vec<f32>, patch: usize, channels: usize) -> LinearCode {
+        let device = Device::flex();
+        let count = values.len() / patch;
+        let patches = Tensor::<2>::from_data(TensorData::new(values, [count, patch]), &device);
+        let halves = patches.split(count.div_ceil(2), 0);
+        let sums = halves
+            .into_iter()
+            .fold(PatchSums::new(patch, &device), PatchSums::with);
+        sums.principal_components(channels, 3)
+    }
 
     #[test]
     fn the_directions_of_largest_variance_are_found() {
@@ -74,17 +201,51 @@ mod tests {
                 .zip(deviations)
                 .for_each(|(v, d)| *v = *v * d + 5.0);
         }
-        let patches = Tensor::from_data(TensorData::new(values, [count, patch]), &Device::flex());
-        let code = principal_components(patches, 2, 3);
+        let code = code(values, patch, 2);
         assert!(code.mean.iter().all(|m| (m - 5.0).abs() < 0.5));
         let along =
             |row: usize, column: usize| (code.components[row * patch + column] / code.scale).abs();
         assert!(
-            along(0, 1) > 0.999 && along(1, 4) > 0.99,
+            along(0, 1) > 0.99 && along(1, 4) > 0.99,
             "{:?}",
             code.components
         );
         let mean_square = (9.0 + 1.0) / 2.0;
         assert!((code.scale - f32::sqrt(1.0 / mean_square)).abs() < 0.05);
+    }
+
+    /// Directions of nearly equal variance, which the iteration alone leaves mixed.
+    #[test]
+    fn channels_are_uncorrelated_and_in_falling_order_of_variance() {
+        let (count, patch, channels) = (2000, 24, 8);
+        let (mut values, mixing) = (Vec::new(), noise::normal(5, 1, patch * patch));
+        for row in noise::normal(5, 0, count * patch).chunks_exact(patch) {
+            let scaled: Vec<f32> = row
+                .iter()
+                .enumerate()
+                .map(|(i, v)| v * 0.98f32.powi(i as i32) + 1.0)
+                .collect();
+            values.extend(mixing.chunks_exact(patch).map(|m| dot(m, &scaled) as f32));
+        }
+        let code = code(values.clone(), patch, channels);
+        let latents: Vec<Vec<f64>> = values
+            .chunks_exact(patch)
+            .map(|row| {
+                let centred: Vec<f32> = row.iter().zip(&code.mean).map(|(v, m)| v - m).collect();
+                let components = code.components.chunks_exact(patch);
+                components.map(|axis| dot(axis, &centred)).collect()
+            })
+            .collect();
+        let covariance =
+            |a: usize, b: usize| latents.iter().map(|z| z[a] * z[b]).sum::<f64>() / count as f64;
+        let mean_square = (0..channels).map(|c| covariance(c, c)).sum::<f64>() / channels as f64;
+        assert!((mean_square - 1.0).abs() < 1e-3, "{mean_square}");
+        for a in 0..channels {
+            for b in a + 1..channels {
+                assert!(covariance(a, a) > covariance(b, b), "channels {a} and {b}");
+                let bound = 1e-3 * (covariance(a, a) * covariance(b, b)).sqrt();
+                assert!(covariance(a, b).abs() < bound, "channels {a} and {b}");
+            }
+        }
     }
 }

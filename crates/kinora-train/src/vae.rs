@@ -8,14 +8,14 @@ use crate::{
     metrics::{detail_psnr, psnr, ssim},
     pixel_loss::pixel_loss,
     pixels::{self, floats},
-    principal::principal_components,
+    principal::PatchSums,
     random::{Purpose, generator, stream},
     run::{Loss, Task},
 };
 use burn::tensor::{Device, Tensor, TensorData};
 use kinora_media::{SheetRow, contact_sheet, save_png};
-use kinora_models::kinora1::Vae;
-use kinora_nn::{Init, Precision, noise};
+use kinora_models::{kinora1::Vae, registry::file};
+use kinora_nn::{Init, Precision, noise, weights};
 use kinora_stage::Look;
 use rand::Rng;
 use rayon::prelude::*;
@@ -23,7 +23,7 @@ use serde::Serialize;
 use std::{collections::BTreeMap, path::Path};
 
 /// Batches of crops whose patches the linear code is computed from.
-const CODE_BATCHES: u64 = 64;
+const CODE_BATCHES: u64 = 192;
 
 /// Trains the autoencoder.
 pub struct VaeTask {
@@ -72,22 +72,25 @@ impl VaeTask {
         })
     }
 
-    /// The model with fresh weights, its code the principal components of crops.
+    /// The model that training begins with: that of the folder to go on from, or fresh weights with the principal
+    /// components of crops as the code.
     ///
     /// # Errors
-    /// When the clips can't be read.
+    /// When the clips can't be read, or the model to go on from can't be read or has another shape.
     pub fn fresh(&self) -> Result<Vae, TrainError> {
         let mut init = Init::new(self.config.seed, &self.device).with_precision(Precision::Bf16);
         let vae = Vae::new(&self.model.vae, &mut init);
-        let patches = (0..CODE_BATCHES)
-            .map(|step| {
-                let (values, dims) = self.batch(step)?;
-                let crops = Tensor::<5>::from_data(TensorData::new(values, dims), &Device::flex());
-                Ok(Vae::patches(crops))
-            })
-            .collect::<Result<Vec<_>, TrainError>>()?;
-        let channels = self.model.vae.latent_channels;
-        let code = principal_components(Tensor::cat(patches, 0), channels, self.config.seed);
+        if let Some(folder) = &self.config.start {
+            return Ok(weights::load_file(vae, &folder.join(file::VAE))?);
+        }
+        let device = Device::flex();
+        let mut sums = PatchSums::new(Vae::PATCH, &device);
+        for step in 0..CODE_BATCHES {
+            let (values, dims) = self.batch(step)?;
+            let crops = Tensor::<5>::from_data(TensorData::new(values, dims), &device);
+            sums = sums.with(Vae::patches(crops));
+        }
+        let code = sums.principal_components(self.model.vae.latent_channels, self.config.seed);
         Ok(vae.with_code(&code))
     }
 

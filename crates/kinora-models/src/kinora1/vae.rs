@@ -16,8 +16,6 @@ use kinora_nn::{DepthwiseConv3d, Init, LayerNorm, Linear, Precision, gelu};
 
 /// Pixels of a patch side where the network ends; it begins at half that resolution.
 const FINE_PATCH: usize = SPATIAL_COMPRESSION / 2;
-/// Values of a coded patch.
-const PATCH: usize = TEMPORAL_COMPRESSION * SPATIAL_COMPRESSION * SPATIAL_COMPRESSION * 3;
 /// The convolutions' extent in time, height and width.
 const KERNEL: [usize; 3] = [3, 3, 3];
 
@@ -54,11 +52,20 @@ pub struct LinearCode {
 }
 
 impl Vae {
-    /// Fresh weights from the initialiser's seed; the network adds nothing yet.
+    /// Values of a coded patch.
+    pub const PATCH: usize = TEMPORAL_COMPRESSION * SPATIAL_COMPRESSION * SPATIAL_COMPRESSION * 3;
+    /// What the names of the encoder's weights begin with.
+    pub const ENCODER: &str = "encode.";
+
+    /// Fresh weights from the initialiser's seed; the network adds nothing yet. The code is always in full precision.
     pub fn new(config: &VaeConfig, init: &mut Init) -> Self {
+        let mut code = |inputs, outputs| Linear {
+            precision: Precision::F32,
+            ..Linear::new(inputs, outputs, init)
+        };
         Self {
-            encode: Linear::new(PATCH, config.latent_channels, init),
-            decode: Linear::new(config.latent_channels, PATCH, init),
+            encode: code(Self::PATCH, config.latent_channels),
+            decode: code(config.latent_channels, Self::PATCH),
             network: Network::new(&config.decoder, config.latent_channels, init),
         }
     }

@@ -119,6 +119,7 @@ fn vae_task(root: &Path) -> VaeTask {
         run: root.join("vae"),
         data: root.join("data.toml"),
         model: root.join("model.toml"),
+        start: None,
         seed: 1,
         training: training(),
         crops: vec![
