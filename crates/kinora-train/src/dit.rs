@@ -9,8 +9,8 @@ use crate::{
     heads::Heads,
     latents::{self, Latents},
     order::{Order, Source},
-    places::{Places, Targets},
     pixels::floats,
+    places::{Places, Targets},
     random::{Purpose, generator, stream},
     run::{Event, Loss, Task},
 };
@@ -243,7 +243,10 @@ impl DitTask {
 
         let text = model.kinora1.text.forward(&captions, &self.device);
         let x = noised(clean.clone(), noise.clone(), sigma.clone()); // (B, T, h, w, C)
-        let (answer, tokens) = model.kinora1.dit.forward_with_tokens(x, sigma.clone(), &text);
+        let (answer, tokens) = model
+            .kinora1
+            .dit
+            .forward_with_tokens(x, sigma.clone(), &text);
         // In latents, the velocity's error times sigma: undivided by sigma, the layout that is decided in noise counts
         // as much as the detail that is decided near the end.
         let error = (answer - velocity(clean, noise)) * sigma.reshape([samples, 1, 1, 1, 1]);

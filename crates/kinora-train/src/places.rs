@@ -53,7 +53,8 @@ impl Targets {
                 for frame in group.clone() {
                     for row in y * CELLS..(y + 1) * CELLS {
                         for column in x * CELLS..(x + 1) * CELLS {
-                            let owner = usize::from(owners[(frame * height + row) * width + column]);
+                            let owner =
+                                usize::from(owners[(frame * height + row) * width + column]);
                             match owner.checked_sub(1).and_then(|actor| scene.cast.get(actor)) {
                                 None => subjects[0] += vote,
                                 Some(actor) => {
