@@ -38,11 +38,11 @@ pub fn estimate(plan: &Plan, model: &ModelFiles) -> u64 {
 }
 
 /// The refiner's activations for a chunk of latent `positions`, and what it remembers of the chunk before: two of the
-/// `frame` positions for each convolution. It works on patches of a quarter of a latent position's side.
+/// `frame` positions for each convolution. It works on patches of an eighth of a latent position's side.
 fn refiner(config: &DecoderConfig, positions: u64, frame: u64) -> u64 {
     let [width, depth, expansion] =
         [config.width, config.depth, config.expansion].map(|n| n as u64);
-    16 * width * (positions * (4 + 2 * expansion) + 2 * frame * depth) * F32
+    64 * width * (positions * (4 + 2 * expansion) + 2 * frame * depth) * F32
 }
 
 /// Bytes for people: `1.4 GB`.

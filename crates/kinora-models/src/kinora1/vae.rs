@@ -15,9 +15,12 @@ use burn::tensor::{Tensor, TensorData};
 use kinora_nn::{DepthwiseConv3d, Init, LayerNorm, Linear, Precision, gelu};
 
 /// Pixels of a side of the patches that the refiner works on; they are as long as a coded patch.
-const FINE_PATCH: usize = 4;
+const FINE_SIDE: usize = 2;
 /// Those patches along a side of a coded patch.
-const FINE: usize = SPATIAL_COMPRESSION / FINE_PATCH;
+const FINE: usize = SPATIAL_COMPRESSION / FINE_SIDE;
+/// About how far the linear picture is off, the unit of what the refiner adds: steps of the optimiser must be small
+/// beside it.
+const ERROR: f32 = 0.06;
 /// The convolutions' extent in time, height and width.
 const KERNEL: [usize; 3] = [3, 3, 3];
 
@@ -56,6 +59,8 @@ pub struct LinearCode {
 impl Vae {
     /// Values of a coded patch.
     pub const PATCH: usize = TEMPORAL_COMPRESSION * SPATIAL_COMPRESSION * SPATIAL_COMPRESSION * 3;
+    /// Values of a patch that the refiner works on.
+    pub const FINE_PATCH: usize = TEMPORAL_COMPRESSION * FINE_SIDE * FINE_SIDE * 3;
     /// What the names of the encoder's weights begin with.
     pub const ENCODER: &str = "encode.";
 
@@ -92,6 +97,32 @@ impl Vae {
         self.encode = linear(components, -offset.squeeze_dim::<1>(1));
         self.decode = linear(back, mean);
         self
+    }
+
+    /// Puts `whitening` `[p, p]`, row-major, and `bias` `[p]` before the refiner's stem, so that all it sees of a small
+    /// patch of `p` values is of one scale at first.
+    ///
+    /// # Panics
+    /// If the sizes are not those of a small patch.
+    pub fn with_whitening(mut self, whitening: Vec<f32>, bias: Vec<f32>) -> Self {
+        let stem = &self.refiner.stem;
+        let (device, patch) = (stem.weight.device(), Self::FINE_PATCH);
+        let whitening = Tensor::<2>::from_data(TensorData::new(whitening, [patch, patch]), &device);
+        let bias = Tensor::<2>::from_data(TensorData::new(bias, [patch, 1]), &device);
+        let mixing = stem.weight.val();
+        self.refiner.stem = Linear {
+            weight: Param::from_tensor(mixing.clone().matmul(whitening).detach()),
+            bias: Some(Param::from_tensor(
+                mixing.matmul(bias).squeeze_dim::<1>(1).detach(),
+            )),
+            precision: stem.precision,
+        };
+        self
+    }
+
+    /// Patches of a clip as the refiner sees them, `[N, p]`.
+    pub fn fine_patches(video: Tensor<5>) -> Tensor<2> {
+        space_to_channels(repeat_first(video), FINE_SIDE, TEMPORAL_COMPRESSION).flatten(0, 3)
     }
 
     /// Patches of a clip as the linear code sees them, `[N, P]`.
@@ -149,7 +180,6 @@ struct Refiner {
 impl Refiner {
     fn new(config: &DecoderConfig, init: &mut Init) -> Self {
         let (width, expansion) = (config.width, config.expansion);
-        let patch = TEMPORAL_COMPRESSION * FINE_PATCH * FINE_PATCH * 3;
         let block = |init: &mut Init| Block {
             conv: DepthwiseConv3d::new(width, KERNEL, init),
             norm: LayerNorm::new(width, init),
@@ -157,27 +187,27 @@ impl Refiner {
             down: Linear::new(expansion * width, width, init),
         };
         Self {
-            stem: Linear::new(patch, width, init),
+            stem: Linear::new(Vae::FINE_PATCH, width, init),
             place: init.normal([FINE, FINE, width], 0.1),
             blocks: (0..config.depth).map(|_| block(init)).collect(),
             norm: LayerNorm::new(width, init),
-            head: Linear::zeros(width, patch, init),
+            head: Linear::zeros(width, Vae::FINE_PATCH, init),
         }
     }
 
     /// Video `[B, 4T, 16h, 16w, 3]` to what is to be added to it.
     fn forward(&self, video: Tensor<5>, cache: &mut VaeCache) -> Tensor<5> {
         let mut past = Past::new(cache);
-        let patches = space_to_channels(video, FINE_PATCH, TEMPORAL_COMPRESSION); // (B, T, 4h, 4w, 192)
-        let mut x = self.placed(self.stem.forward(patches)); // (B, T, 4h, 4w, D)
+        let patches = space_to_channels(video, FINE_SIDE, TEMPORAL_COMPRESSION); // (B, T, 8h, 8w, p)
+        let mut x = self.placed(self.stem.forward(patches)); // (B, T, 8h, 8w, D)
         for block in &self.blocks {
             x = block.forward(x, &mut past);
         }
-        let patches = self.head.forward(self.norm.forward(x)); // (B, T, 4h, 4w, 192)
-        channels_to_space(patches, FINE_PATCH, TEMPORAL_COMPRESSION) // (B, 4T, 16h, 16w, 3)
+        let patches = self.head.forward(self.norm.forward(x)) * ERROR; // (B, T, 8h, 8w, p)
+        channels_to_space(patches, FINE_SIDE, TEMPORAL_COMPRESSION) // (B, 4T, 16h, 16w, 3)
     }
 
-    /// Adds to each small patch of `x` `[B, T, 4h, 4w, D]` its place in the coded patch.
+    /// Adds to each small patch of `x` `[B, T, 8h, 8w, D]` its place in the coded patch.
     fn placed(&self, x: Tensor<5>) -> Tensor<5> {
         let [b, t, h, w, d] = x.dims();
         let place = self.place.val().reshape([1, FINE, 1, FINE * d]);
