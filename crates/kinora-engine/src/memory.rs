@@ -30,22 +30,19 @@ pub fn estimate(plan: &Plan, model: &ModelFiles) -> u64 {
         + 8 * t * h * w * channels * F32;
 
     let chunk = decode_frames(plan).min(latent_frames(plan.frames as usize)) as u64;
-    let decoding = decoder(&config.vae.decoder, chunk * h * w, h * w);
+    let refining = refiner(&config.vae.decoder, chunk * h * w, h * w);
 
     let pixels = u64::from(plan.width) * u64::from(plan.height) * 3;
     let chunk_pixels = chunk * 4 * pixels * F32 * 3;
-    PROGRAM + weights + sampling.max(decoding + chunk_pixels) + 2 * u64::from(plan.frames) * pixels
+    PROGRAM + weights + sampling.max(refining + chunk_pixels) + 2 * u64::from(plan.frames) * pixels
 }
 
-/// The decoder's activations for a chunk of `positions`, and what it remembers of the chunk before: two of the
-/// `frame` positions for each convolution.
-fn decoder(stage: &DecoderConfig, positions: u64, frame: u64) -> u64 {
-    let [fine, coarse, expansion] =
-        [stage.fine_width, stage.coarse_width, stage.expansion].map(|n| n as u64);
-    let wide = (4 * fine).max(coarse) * positions;
-    let past =
-        2 * frame * (coarse * stage.coarse_depth as u64 + 4 * fine * stage.fine_depth as u64);
-    (wide * (4 + 2 * expansion) + past) * F32
+/// The refiner's activations for a chunk of latent `positions`, and what it remembers of the chunk before: two of the
+/// `frame` positions for each convolution. It works on patches of an eighth of a latent position's side.
+fn refiner(config: &DecoderConfig, positions: u64, frame: u64) -> u64 {
+    let [width, depth, expansion] =
+        [config.width, config.depth, config.expansion].map(|n| n as u64);
+    64 * width * (positions * (4 + 2 * expansion) + 2 * frame * depth) * F32
 }
 
 /// Bytes for people: `1.4 GB`.

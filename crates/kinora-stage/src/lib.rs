@@ -33,7 +33,8 @@ mod weather;
 pub use caption::{Length, caption, words};
 pub use facts::Facts;
 pub use part::{Material, Part, Shape};
-pub use render::{Render, StageError, render, render_range, render_range_with_truth, render_with_truth,
+pub use render::{
+    Render, StageError, render, render_range, render_range_with_truth, render_with_truth,
 };
 pub use sample::{is_held_out, reserved};
 pub use scene::{Actor, Format, Scene, Shot};

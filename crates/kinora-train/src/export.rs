@@ -104,3 +104,35 @@ pub(crate) fn sampler(defaults: &Defaults) -> Result<Sampler, TrainError> {
         .parse()
         .map_err(|error: ParseSamplerError| TrainError::Config(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kinora_models::kinora1::{DecoderConfig, VaeConfig};
+    use kinora_nn::layers::randomised;
+
+    #[test]
+    fn the_mark_is_that_of_the_encoder_alone() {
+        let config = VaeConfig {
+            latent_channels: 4,
+            decoder: DecoderConfig {
+                width: 8,
+                depth: 1,
+                expansion: 2,
+            },
+        };
+        let mark = |vae: &Vae| {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join(file::VAE);
+            weights::save(vae, &BTreeMap::new(), &path, Dtype::F16).unwrap();
+            vae_mark(folder.path()).unwrap()
+        };
+        // The encoder takes the initialiser's first values, so that a deeper refiner leaves it alike.
+        let vae = Vae::new(&config, &mut Init::new(1, &Device::flex()));
+        let mut deeper = config.clone();
+        deeper.decoder.depth = 2;
+        let other_decoder = Vae::new(&deeper, &mut Init::new(1, &Device::flex()));
+        assert_eq!(mark(&vae), mark(&other_decoder));
+        assert_ne!(mark(&vae), mark(&randomised(vae.clone(), 2)));
+    }
+}

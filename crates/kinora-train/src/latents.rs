@@ -114,7 +114,10 @@ impl Latents {
 }
 
 /// Mean and deviation of each channel over all the caches; kept in `path` once known.
-pub(crate) fn statistics(caches: &[(Clips, Latents)], path: &Path) -> Result<LatentStats, TrainError> {
+pub(crate) fn statistics(
+    caches: &[(Clips, Latents)],
+    path: &Path,
+) -> Result<LatentStats, TrainError> {
     if path.exists() {
         return read_json("latent statistics", path);
     }

@@ -40,11 +40,38 @@ impl PatchSums {
 
     /// The linear code of the `channels` directions of largest variance, in falling order of variance and uncorrelated
     /// with each other, scaled so that latents have a mean square of one.
+    pub fn principal_components(self, channels: usize, seed: u64) -> LinearCode {
+        let (mean, axes) = self.axes(channels, seed);
+        let variance = axes.iter().map(|axis| axis.variance).sum::<f64>() / channels as f64;
+        let scale = variance.max(f64::MIN_POSITIVE).sqrt().recip();
+        LinearCode {
+            mean,
+            components: axes.iter().flat_map(|axis| axis.scaled(scale)).collect(),
+            scale: scale as f32,
+        }
+    }
+
+    /// What makes patches uncorrelated numbers of equal variance: a weight `[P, P]` and a bias `[P]`. Directions of
+    /// less variance than `floor` come out weaker.
+    pub fn whitening(self, floor: f64, seed: u64) -> (Vec<f32>, Vec<f32>) {
+        let patch = self.sum.dims()[1];
+        let (mean, axes) = self.axes(patch, seed);
+        let rows = axes.iter().map(|axis| {
+            let scale = (axis.variance.max(0.0) + floor).sqrt().recip();
+            let row: Vec<f32> = axis.scaled(scale).collect();
+            let bias = -dot(&row, &mean) as f32;
+            (row, bias)
+        });
+        let (rows, bias): (Vec<_>, Vec<_>) = rows.unzip();
+        (rows.concat(), bias)
+    }
+
+    /// The mean patch and the `channels` axes of largest variance.
     ///
     /// Orthogonal iteration from seeded directions, a quarter more of them than asked for so that the last converge
     /// too, then a Rayleigh-Ritz rotation to the axes within what they span (Golub & Van Loan, Matrix Computations,
     /// 8.2.4 and 8.3).
-    pub fn principal_components(self, channels: usize, seed: u64) -> LinearCode {
+    fn axes(self, channels: usize, seed: u64) -> (Vec<f32>, Vec<Axis>) {
         let patch = self.sum.dims()[1];
         let mean = self.sum / self.count as f32; // (1, P)
         let covariance =
@@ -63,23 +90,19 @@ impl PatchSums {
 
         let q = tensor(&directions);
         let within = floats(q.clone().matmul(covariance.clone()).matmul(q.transpose())); // (S, S)
-        let axes = principal_axes(within.into_iter().map(f64::from).collect(), searched);
-        let variance = axes[..channels].iter().map(|axis| axis.variance).sum::<f64>();
-        let scale = (variance / channels as f64).max(f64::MIN_POSITIVE).sqrt().recip();
-        let components = axes[..channels].iter().flat_map(|axis| {
-            let mut row = vec![0.0f64; patch];
+        let mut axes = principal_axes(within.into_iter().map(f64::from).collect(), searched);
+        axes.truncate(channels);
+        for axis in &mut axes {
+            let mut whole = vec![0.0; patch];
             for (share, direction) in axis.direction.iter().zip(directions.chunks_exact(patch)) {
-                row.iter_mut()
+                whole
+                    .iter_mut()
                     .zip(direction)
-                    .for_each(|(r, d)| *r += share * f64::from(*d));
+                    .for_each(|(w, d)| *w += share * f64::from(*d));
             }
-            row.into_iter().map(|v| (v * scale) as f32)
-        });
-        LinearCode {
-            components: components.collect(),
-            mean: floats(mean),
-            scale: scale as f32,
+            axis.direction = whole;
         }
+        (floats(mean), axes)
     }
 }
 
@@ -110,11 +133,21 @@ struct Axis {
     direction: Vec<f64>,
 }
 
+impl Axis {
+    fn scaled(&self, scale: f64) -> impl Iterator<Item = f32> {
+        self.direction.iter().map(move |v| (v * scale) as f32)
+    }
+}
+
 /// The axes of a symmetric `size` x `size` matrix in falling order of variance, by cyclic Jacobi rotations (Golub & Van
 /// Loan, 8.5.3).
 fn principal_axes(mut matrix: Vec<f64>, size: usize) -> Vec<Axis> {
     let mut directions: Vec<Vec<f64>> = (0..size)
-        .map(|row| (0..size).map(|column| f64::from(u8::from(row == column))).collect())
+        .map(|row| {
+            (0..size)
+                .map(|column| f64::from(u8::from(row == column)))
+                .collect()
+        })
         .collect();
     for _ in 0..SWEEPS {
         let mut rotated = false;
@@ -226,9 +259,8 @@ mod tests {
                 components.map(|axis| dot(axis, &centred)).collect()
             })
             .collect();
-        let covariance = |a: usize, b: usize| {
-            latents.iter().map(|z| z[a] * z[b]).sum::<f64>() / count as f64
-        };
+        let covariance =
+            |a: usize, b: usize| latents.iter().map(|z| z[a] * z[b]).sum::<f64>() / count as f64;
         let mean_square = (0..channels).map(|c| covariance(c, c)).sum::<f64>() / channels as f64;
         assert!((mean_square - 1.0).abs() < 1e-3, "{mean_square}");
         for a in 0..channels {

@@ -12,7 +12,10 @@ use crate::{
     random::{Purpose, generator, stream},
     run::{Loss, Task},
 };
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::{
+    module::Module,
+    tensor::{Device, Tensor, TensorData},
+};
 use kinora_media::{SheetRow, contact_sheet, save_png};
 use kinora_models::{kinora1::Vae, registry::file};
 use kinora_nn::{Init, Precision, noise, weights};
@@ -24,6 +27,10 @@ use std::{collections::BTreeMap, path::Path};
 
 /// Batches of crops whose patches the linear code is computed from.
 const CODE_BATCHES: u64 = 192;
+/// Batches of decoded crops that the refiner's stem begins from.
+const STEM_BATCHES: u64 = 24;
+/// Variance below which what the refiner sees counts as noise.
+const STEM_FLOOR: f64 = 1e-4;
 
 /// Trains the autoencoder.
 pub struct VaeTask {
@@ -91,7 +98,18 @@ impl VaeTask {
             sums = sums.with(Vae::patches(crops));
         }
         let code = sums.principal_components(self.model.vae.latent_channels, self.config.seed);
-        Ok(vae.with_code(&code))
+        let vae = vae.with_code(&code);
+
+        let plain = vae.valid();
+        let mut sums = PatchSums::new(Vae::FINE_PATCH, &device);
+        for step in 0..STEM_BATCHES {
+            let (values, dims) = self.batch(step)?;
+            let crops = Tensor::<5>::from_data(TensorData::new(values, dims), &device);
+            let copies = plain.decode(plain.encode(crops));
+            sums = sums.with(Vae::fine_patches(copies));
+        }
+        let (whitening, bias) = sums.whitening(STEM_FLOOR, self.config.seed);
+        Ok(vae.with_whitening(whitening, bias))
     }
 
     /// A batch of crops `[B, T, H, W, 3]` as plain numbers; a pure function of the step.

@@ -28,22 +28,18 @@ pub struct Config {
 pub struct VaeConfig {
     /// Channels of a latent position.
     pub latent_channels: usize,
-    /// The decoder's network; the encoder is linear and has no sizes of its own.
+    /// The decoder's refiner; the code is linear and has no sizes of its own.
     pub decoder: DecoderConfig,
 }
 
-/// Widths and depths of the decoder's network.
+/// Sizes of the network that refines the decoder's linear picture.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DecoderConfig {
-    /// Channels at 8x compression.
-    pub fine_width: usize,
-    /// Blocks at 8x compression.
-    pub fine_depth: usize,
-    /// Channels at 16x compression.
-    pub coarse_width: usize,
-    /// Blocks at 16x compression.
-    pub coarse_depth: usize,
+    /// Channels.
+    pub width: usize,
+    /// Blocks.
+    pub depth: usize,
     /// Hidden width of a block's perceptron, in widths.
     pub expansion: usize,
 }
@@ -153,18 +149,8 @@ impl Config {
     pub fn check(&self) -> Result<(), ConfigError> {
         let sizes = [
             ("vae.latent_channels", self.vae.latent_channels, 256),
-            ("vae.decoder.fine_width", self.vae.decoder.fine_width, 1024),
-            (
-                "vae.decoder.coarse_width",
-                self.vae.decoder.coarse_width,
-                2048,
-            ),
-            ("vae.decoder.fine_depth", self.vae.decoder.fine_depth, 64),
-            (
-                "vae.decoder.coarse_depth",
-                self.vae.decoder.coarse_depth,
-                64,
-            ),
+            ("vae.decoder.width", self.vae.decoder.width, 1024),
+            ("vae.decoder.depth", self.vae.decoder.depth, 64),
             ("vae.decoder.expansion", self.vae.decoder.expansion, 8),
             ("text.vocabulary", self.text.vocabulary, 65_536),
             ("text.max_tokens", self.text.max_tokens, 1024),

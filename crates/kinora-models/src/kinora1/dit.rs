@@ -142,12 +142,7 @@ impl Dit {
     }
 
     /// The transformer, from latent positions to latent positions; also its tokens halfway.
-    fn transform(
-        &self,
-        x: Tensor<5>,
-        condition: Tensor<2>,
-        text: &Text,
-    ) -> (Tensor<5>, Tensor<3>) {
+    fn transform(&self, x: Tensor<5>, condition: Tensor<2>, text: &Text) -> (Tensor<5>, Tensor<3>) {
         let shape @ [b, t, h, w, _] = x.dims();
         let grid = [t, h / PATCH, w / PATCH];
         let width = self.context.weight.dims()[0];

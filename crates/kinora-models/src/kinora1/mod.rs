@@ -47,12 +47,7 @@ impl Kinora1 {
     pub fn new(config: &Config, init: &mut Init) -> Self {
         Self {
             text: TextEncoder::new(&config.text, init),
-            dit: Dit::new(
-                &config.dit,
-                &config.latent.spread,
-                config.text.width,
-                init,
-            ),
+            dit: Dit::new(&config.dit, &config.latent.spread, config.text.width, init),
         }
     }
 }

@@ -2,11 +2,11 @@
 //!
 //! The code itself is linear: the principal components of patches of 4 frames and 16 x 16 pixels. The first frame is
 //! coded as four equal frames and decoded as their mean, so an image is a one-frame clip and a still scene has the same
-//! latent at all times. What a linear code can't restore is left to the decoder's network, ConvNeXt blocks
-//! (arXiv:2201.03545) with a depthwise convolution that sees the present and two past positions in time (causal as in
-//! MAGVIT-v2, arXiv:2310.05737); its output is added to the linear one (compare DC-AE's residual autoencoding,
-//! arXiv:2410.10733). What a convolution needs of the past is kept in a [`VaeCache`], and the whole-clip pass is the
-//! chunked pass with one chunk, so the two are equal by construction.
+//! latent at all times. The decoder then refines the linear picture: its errors, borders of patches and blurred edges,
+//! are a local function of that picture, so a network of ConvNeXt blocks (arXiv:2201.03545) on small patches of it
+//! finds what to add (compare the deblocking of arXiv:1608.03981). Its depthwise convolutions see the present and two
+//! past positions in time (causal as in MAGVIT-v2, arXiv:2310.05737). What a convolution needs of the past is kept in a
+//! [`VaeCache`], and the whole-clip pass is the chunked pass with one chunk, so the two are equal by construction.
 
 use super::config::{DecoderConfig, VaeConfig};
 use super::{SPATIAL_COMPRESSION, TEMPORAL_COMPRESSION};
@@ -14,8 +14,13 @@ use burn::module::{Module, Param};
 use burn::tensor::{Tensor, TensorData};
 use kinora_nn::{DepthwiseConv3d, Init, LayerNorm, Linear, Precision, gelu};
 
-/// Pixels of a patch side where the network ends; it begins at half that resolution.
-const FINE_PATCH: usize = SPATIAL_COMPRESSION / 2;
+/// Pixels of a side of the patches that the refiner works on; they are as long as a coded patch.
+const FINE_SIDE: usize = 2;
+/// Those patches along a side of a coded patch.
+const FINE: usize = SPATIAL_COMPRESSION / FINE_SIDE;
+/// About how far the linear picture is off, the unit of what the refiner adds: steps of the optimiser must be small
+/// beside it.
+const ERROR: f32 = 0.06;
 /// The convolutions' extent in time, height and width.
 const KERNEL: [usize; 3] = [3, 3, 3];
 
@@ -26,8 +31,8 @@ pub struct Vae {
     encode: Linear,
     /// Latent to patch.
     decode: Linear,
-    /// Latent to what the linear decoding misses.
-    network: Network,
+    /// The linear decoding to what it misses.
+    refiner: Refiner,
 }
 
 /// What the chunked passes remember of the past.
@@ -54,10 +59,12 @@ pub struct LinearCode {
 impl Vae {
     /// Values of a coded patch.
     pub const PATCH: usize = TEMPORAL_COMPRESSION * SPATIAL_COMPRESSION * SPATIAL_COMPRESSION * 3;
+    /// Values of a patch that the refiner works on.
+    pub const FINE_PATCH: usize = TEMPORAL_COMPRESSION * FINE_SIDE * FINE_SIDE * 3;
     /// What the names of the encoder's weights begin with.
     pub const ENCODER: &str = "encode.";
 
-    /// Fresh weights from the initialiser's seed; the network adds nothing yet. The code is always in full precision.
+    /// Fresh weights from the initialiser's seed; the refiner adds nothing yet. The code is always in full precision.
     pub fn new(config: &VaeConfig, init: &mut Init) -> Self {
         let mut code = |inputs, outputs| Linear {
             precision: Precision::F32,
@@ -66,7 +73,7 @@ impl Vae {
         Self {
             encode: code(Self::PATCH, config.latent_channels),
             decode: code(config.latent_channels, Self::PATCH),
-            network: Network::new(&config.decoder, config.latent_channels, init),
+            refiner: Refiner::new(&config.decoder, init),
         }
     }
 
@@ -90,6 +97,32 @@ impl Vae {
         self.encode = linear(components, -offset.squeeze_dim::<1>(1));
         self.decode = linear(back, mean);
         self
+    }
+
+    /// Puts `whitening` `[p, p]`, row-major, and `bias` `[p]` before the refiner's stem, so that all it sees of a small
+    /// patch of `p` values is of one scale at first.
+    ///
+    /// # Panics
+    /// If the sizes are not those of a small patch.
+    pub fn with_whitening(mut self, whitening: Vec<f32>, bias: Vec<f32>) -> Self {
+        let stem = &self.refiner.stem;
+        let (device, patch) = (stem.weight.device(), Self::FINE_PATCH);
+        let whitening = Tensor::<2>::from_data(TensorData::new(whitening, [patch, patch]), &device);
+        let bias = Tensor::<2>::from_data(TensorData::new(bias, [patch, 1]), &device);
+        let mixing = stem.weight.val();
+        self.refiner.stem = Linear {
+            weight: Param::from_tensor(mixing.clone().matmul(whitening).detach()),
+            bias: Some(Param::from_tensor(
+                mixing.matmul(bias).squeeze_dim::<1>(1).detach(),
+            )),
+            precision: stem.precision,
+        };
+        self
+    }
+
+    /// Patches of a clip as the refiner sees them, `[N, p]`.
+    pub fn fine_patches(video: Tensor<5>) -> Tensor<2> {
+        space_to_channels(repeat_first(video), FINE_SIDE, TEMPORAL_COMPRESSION).flatten(0, 3)
     }
 
     /// Patches of a clip as the linear code sees them, `[N, P]`.
@@ -124,9 +157,9 @@ impl Vae {
 
     /// The next latent frames of a video: any number, at least one.
     pub fn decode_chunk(&self, latent: Tensor<5>, cache: &mut VaeCache) -> Tensor<5> {
-        let patches = self.decode.clone().no_grad().forward(latent.clone()); // (B, 1+k, h, w, P)
+        let patches = self.decode.clone().no_grad().forward(latent); // (B, 1+k, h, w, P)
         let linear = channels_to_space(patches, SPATIAL_COMPRESSION, TEMPORAL_COMPRESSION); // (B, 4+4k, 16h, 16w, 3)
-        let video = linear + self.network.forward(latent, cache);
+        let video = linear.clone() + self.refiner.forward(linear, cache);
         match std::mem::replace(&mut cache.started, true) {
             true => video,
             false => average_first(video), // (B, 1+4k, 16h, 16w, 3)
@@ -135,41 +168,51 @@ impl Vae {
 }
 
 #[derive(Module, Debug)]
-struct Network {
+struct Refiner {
     stem: Linear,
-    coarse: Vec<Block>,
-    split: Linear,
-    fine: Vec<Block>,
+    /// `[F, F, D]`, added by where a small patch lies in its coded patch: at a border or inside.
+    place: Param<Tensor<3>>,
+    blocks: Vec<Block>,
     norm: LayerNorm,
     head: Linear,
 }
 
-impl Network {
-    fn new(config: &DecoderConfig, latent_channels: usize, init: &mut Init) -> Self {
-        let (fine, coarse) = (config.fine_width, config.coarse_width);
-        let patch = TEMPORAL_COMPRESSION * FINE_PATCH * FINE_PATCH * 3;
+impl Refiner {
+    fn new(config: &DecoderConfig, init: &mut Init) -> Self {
+        let (width, expansion) = (config.width, config.expansion);
+        let block = |init: &mut Init| Block {
+            conv: DepthwiseConv3d::new(width, KERNEL, init),
+            norm: LayerNorm::new(width, init),
+            up: Linear::new(width, expansion * width, init),
+            down: Linear::new(expansion * width, width, init),
+        };
         Self {
-            stem: Linear::new(latent_channels, coarse, init),
-            coarse: blocks(coarse, config.coarse_depth, config.expansion, init),
-            split: Linear::new(coarse, 4 * fine, init),
-            fine: blocks(fine, config.fine_depth, config.expansion, init),
-            norm: LayerNorm::new(fine, init),
-            head: Linear::zeros(fine, patch, init),
+            stem: Linear::new(Vae::FINE_PATCH, width, init),
+            place: init.normal([FINE, FINE, width], 0.1),
+            blocks: (0..config.depth).map(|_| block(init)).collect(),
+            norm: LayerNorm::new(width, init),
+            head: Linear::zeros(width, Vae::FINE_PATCH, init),
         }
     }
 
-    fn forward(&self, latent: Tensor<5>, cache: &mut VaeCache) -> Tensor<5> {
+    /// Video `[B, 4T, 16h, 16w, 3]` to what is to be added to it.
+    fn forward(&self, video: Tensor<5>, cache: &mut VaeCache) -> Tensor<5> {
         let mut past = Past::new(cache);
-        let mut x = self.stem.forward(latent); // (B, T, h, w, D)
-        for block in &self.coarse {
+        let patches = space_to_channels(video, FINE_SIDE, TEMPORAL_COMPRESSION); // (B, T, 8h, 8w, p)
+        let mut x = self.placed(self.stem.forward(patches)); // (B, T, 8h, 8w, D)
+        for block in &self.blocks {
             x = block.forward(x, &mut past);
         }
-        let mut x = channels_to_space(self.split.forward(x), 2, 1); // (B, T, 2h, 2w, F)
-        for block in &self.fine {
-            x = block.forward(x, &mut past);
-        }
-        let patches = self.head.forward(self.norm.forward(x)); // (B, T, 2h, 2w, 768)
-        channels_to_space(patches, FINE_PATCH, TEMPORAL_COMPRESSION) // (B, 4T, 16h, 16w, 3)
+        let patches = self.head.forward(self.norm.forward(x)) * ERROR; // (B, T, 8h, 8w, p)
+        channels_to_space(patches, FINE_SIDE, TEMPORAL_COMPRESSION) // (B, 4T, 16h, 16w, 3)
+    }
+
+    /// Adds to each small patch of `x` `[B, T, 8h, 8w, D]` its place in the coded patch.
+    fn placed(&self, x: Tensor<5>) -> Tensor<5> {
+        let [b, t, h, w, d] = x.dims();
+        let place = self.place.val().reshape([1, FINE, 1, FINE * d]);
+        let x = x.reshape([b * t * h / FINE, FINE, w / FINE, FINE * d]);
+        (x + place).reshape([b, t, h, w, d])
     }
 }
 
@@ -188,17 +231,6 @@ impl Block {
         let y = self.up.forward(self.norm.forward(y)); // (B, T, H, W, E C)
         x + self.down.forward(gelu(y))
     }
-}
-
-fn blocks(width: usize, depth: usize, expansion: usize, init: &mut Init) -> Vec<Block> {
-    (0..depth)
-        .map(|_| Block {
-            conv: DepthwiseConv3d::new(width, KERNEL, init),
-            norm: LayerNorm::new(width, init),
-            up: Linear::new(width, expansion * width, init),
-            down: Linear::new(expansion * width, width, init),
-        })
-        .collect()
 }
 
 /// Walks the cache's slots in the order of the convolutions.

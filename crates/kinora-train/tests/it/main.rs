@@ -3,9 +3,10 @@
 
 use burn::tensor::Device;
 use kinora_models::{
-    kinora1::{DecoderConfig, Defaults, DitConfig, VaeConfig},
+    kinora1::{DecoderConfig, Defaults, DitConfig, Vae, VaeConfig},
     registry::{Files, Model, file},
 };
+use kinora_nn::weights;
 use kinora_train::{
     ClipCache, Control, Entry, Event, LoopConfig, OptimiserConfig, Outcome, RunFolder, Schedule,
     Task,
@@ -18,7 +19,7 @@ use kinora_train::{
     vae::{VaeTask, evaluate},
 };
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
@@ -51,11 +52,9 @@ fn data(root: &Path) -> DataConfig {
 }
 
 fn model() -> ModelConfig {
-    let stage = DecoderConfig {
-        fine_width: 8,
-        fine_depth: 1,
-        coarse_width: 12,
-        coarse_depth: 1,
+    let decoder = DecoderConfig {
+        width: 8,
+        depth: 1,
         expansion: 2,
     };
     ModelConfig {
@@ -63,7 +62,7 @@ fn model() -> ModelConfig {
         licence: "Apache-2.0".to_string(),
         vae: VaeConfig {
             latent_channels: 4,
-            decoder: stage,
+            decoder,
         },
         text: TextShape {
             max_tokens: 32,
@@ -115,11 +114,15 @@ fn training() -> LoopConfig {
 }
 
 fn vae_task(root: &Path) -> VaeTask {
+    vae_task_from(root, None)
+}
+
+fn vae_task_from(root: &Path, start: Option<PathBuf>) -> VaeTask {
     let config = VaeTraining {
         run: root.join("vae"),
         data: root.join("data.toml"),
         model: root.join("model.toml"),
-        start: None,
+        start,
         seed: 1,
         training: training(),
         crops: vec![
@@ -249,6 +252,29 @@ fn a_run_killed_midway_resumes_exactly() {
     assert_eq!(curve(&killed), curve(&whole));
     let weights = |run: &Path| std::fs::read(run.join("model").join(file::VAE)).unwrap();
     assert!(weights(&killed) == weights(&whole));
+}
+
+#[test]
+fn training_on_from_a_model_keeps_its_code_bit_for_bit() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    let (first, second) = (root.join("first"), root.join("second"));
+    let start = Some(first.join("model"));
+    for (run, start) in [(&first, None), (&second, start)] {
+        let mut task = vae_task_from(root, start);
+        let fresh = task.fresh().unwrap();
+        train(&mut task, fresh, run, false, &mut |_| ());
+    }
+    let [first, second] =
+        [first, second].map(|run| std::fs::read(run.join("model").join(file::VAE)).unwrap());
+    let (first, second) = (
+        weights::read(&first).unwrap(),
+        weights::read(&second).unwrap(),
+    );
+    for (name, tensor) in &first.tensors {
+        let code = name.starts_with(Vae::ENCODER) || name.starts_with("decode.");
+        assert_eq!(code, *tensor == second.tensors[name], "{name}");
+    }
 }
 
 #[test]

@@ -107,11 +107,9 @@ impl Ended {
 }
 
 fn tiny_config() -> Config {
-    let stage = DecoderConfig {
-        fine_width: 8,
-        fine_depth: 1,
-        coarse_width: 12,
-        coarse_depth: 1,
+    let decoder = DecoderConfig {
+        width: 8,
+        depth: 1,
         expansion: 2,
     };
     Config {
@@ -119,7 +117,7 @@ fn tiny_config() -> Config {
         licence: "Apache-2.0".into(),
         vae: VaeConfig {
             latent_channels: 4,
-            decoder: stage,
+            decoder,
         },
         text: TextConfig {
             vocabulary: 8,
