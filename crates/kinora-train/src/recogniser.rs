@@ -455,11 +455,50 @@ mod tests {
     }
 
     #[test]
-    fn learns_to_tell_two_clips_apart() {
+    fn the_first_actor_and_the_others_are_told_apart() {
+        let device = Device::flex();
+        // A cell of nobody, one of the first actor, one of another; all sure.
+        let mut scores = vec![0.0; 3 * SCORES];
+        scores[0] = 30.0;
+        scores[SCORES + 1] = 30.0;
+        scores[2 * SCORES - 1] = 30.0;
+        scores[2 * SCORES + 5] = 30.0;
+        scores[3 * SCORES - 1] = -30.0;
+        let scores = Tensor::<3>::from_data(TensorData::new(scores, [1, 3, SCORES]), &device);
+        let [first, others] = actors(scores.clone()).map(pixels::floats);
+        let near = |found: &[f32], wanted: [f32; 3]| {
+            assert!(
+                found.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-5),
+                "{found:?}"
+            );
+        };
+        near(&first, [0.0, 1.0, 0.0]);
+        near(&others, [0.0, 0.0, 1.0]);
+        let asked = scores.flatten::<2>(0, 1).narrow(1, SCORES - 1, 1);
+        let loss = |owners: &[u8]| pixels::floats(first_loss(asked.clone(), owners))[0];
+        assert!(loss(&[0, 1, 2]) < 1e-6);
+        assert!((loss(&[0, 1, 1]) - 30.0 * ACTOR_WEIGHT / 3.0).abs() < 1e-3);
+    }
+
+    #[test]
+    fn detail_shows_grain_whatever_the_tone() {
+        let patch =
+            |tone: f32| (0..48).map(move |i| tone + if i / 3 % 2 == 0 { 0.02 } else { -0.02 });
+        let values: Vec<f32> = patch(-0.7).chain(patch(0.6)).collect();
+        let patches = Tensor::<1>::from_floats(values.as_slice(), &Device::flex());
+        let seen = pixels::floats(with_detail(patches.reshape([1, 1, 2, 48])));
+        assert_eq!(seen[..48], values[..48]);
+        let (dark, light) = (&seen[48..96], &seen[144..]);
+        assert!((dark[0] - (0.02 * DETAIL).tanh()).abs() < 1e-4);
+        assert!(dark.iter().zip(light).all(|(a, b)| (a - b).abs() < 1e-4));
+    }
+
+    #[test]
+    fn learns_to_tell_two_frames_apart() {
         let device = Device::flex().autodiff();
         let mut model = Recogniser::new(&mut Init::new(1, &device));
         let clips: Vec<Vec<f32>> = [-0.5, 0.5]
-            .map(|value| vec![value; FRAMES * HEIGHT * WIDTH * 3])
+            .map(|value| vec![value; HEIGHT * WIDTH * 3])
             .to_vec();
         let classes: Vec<Vec<usize>> =
             vec![vec![0; Attribute::ALL.len()], vec![1; Attribute::ALL.len()]];
@@ -473,7 +512,7 @@ mod tests {
         let scene = Scene::sample(1);
         for _ in 0..12 {
             let mut places = Targets::default();
-            let owners = vec![0; 2 * FRAMES * GRID[0] * GRID[1]];
+            let owners = vec![0; 2 * GRID[0] * GRID[1]];
             owners
                 .iter()
                 .for_each(|&owner| places.position(&scene, &[owner]));
