@@ -6,6 +6,7 @@ use crate::{
     clips::{ClipCache, Clips},
     config::{AttributesConfig, CELL, DitTraining, ModelConfig},
     export,
+    gallery::gallery,
     heads::Heads,
     latents::{self, Latents},
     order::{Order, Source},
@@ -19,8 +20,8 @@ use burn::{
     tensor::{Device, Tensor, TensorData},
 };
 use kinora_diffusion::{Timesteps, noised, velocity};
-use kinora_engine::{Job, Plan, generate};
-use kinora_media::{Fps, SheetRow, contact_sheet, save_png};
+use kinora_engine::Plan;
+use kinora_media::{Fps, contact_sheet, save_png};
 use kinora_models::{
     kinora1::{Config, Defaults, Kinora1, Tokenizer, Vae, latent_frames},
     registry::{Model, file},
@@ -331,9 +332,8 @@ impl Task for DitTask {
             frames,
             ..
         } = self.model.defaults;
-        let mut rows = Vec::new();
-        for (prompt, seed) in self.config.prompts.iter().zip(0..) {
-            let plan = Plan {
+        let plan = |(prompt, seed): (&String, u64)| {
+            Ok(Plan {
                 prompt: prompt.clone(),
                 negative: String::new(),
                 seed,
@@ -345,22 +345,12 @@ impl Task for DitTask {
                 guidance: f64::from(self.model.defaults.guidance),
                 sampler: export::sampler(&self.model.defaults)?,
                 shift: f64::from(self.model.defaults.shift),
-            };
-            let (device, cancel) = (&Device::flex(), &AtomicBool::new(false));
-            let job = Job {
-                plan: &plan,
-                model: &model,
-                device,
-                start: None,
-                save_latents: None,
-                cancel,
-            };
-            let clip = generate(&job, |_| ())?;
-            rows.push(SheetRow {
-                label: prompt.clone(),
-                frames: clip.spread(5),
-            });
-        }
+            })
+        };
+        let plans = (self.config.prompts.iter().zip(0..))
+            .map(plan)
+            .collect::<Result<Vec<_>, TrainError>>()?;
+        let rows = gallery(&model, &plans, &AtomicBool::new(false))?;
         let path = folder.sheets().join(format!("samples-{step:06}.png"));
         save_png(&contact_sheet(&rows), &path)?;
         Ok(format!("samples in {}", path.display()))

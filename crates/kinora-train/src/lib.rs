@@ -8,6 +8,7 @@ pub mod config;
 pub mod dit;
 mod error;
 mod export;
+pub mod gallery;
 mod heads;
 mod journal;
 mod known;

@@ -1,6 +1,6 @@
 //! `kinora eval`: measure a model against ground truth.
 
-use crate::interrupt;
+use crate::{failure::BadInput, interrupt, machine};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use kinora_engine::{Device, EngineError, Length, ModelFiles, Request, plan};
@@ -10,6 +10,7 @@ use kinora_train::{
     config::{self, DataConfig, ModelConfig, VaeTraining},
     read_vae,
     recognition::Judge,
+    gallery::gallery,
     stage::{Questions, evaluate_stage},
     vae::{Summary, evaluate},
 };
@@ -19,7 +20,8 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   kinora eval vae --config configs/vae.toml --model models/kinora-1
-  kinora eval stage --prompts 256 --sheet sheet.png")]
+  kinora eval stage --prompts 256 --sheet sheet.png
+  kinora eval prompts docs/prompts.txt --sheet sheet.png")]
 pub struct EvalArgs {
     #[command(subcommand)]
     what: What,
@@ -31,6 +33,8 @@ enum What {
     Vae(VaeArgs),
     /// Whether clips of held-out scenes show what their captions say, attribute by attribute
     Stage(StageArgs),
+    /// A contact sheet of your own prompts, to be looked at
+    Prompts(PromptsArgs),
 }
 
 #[derive(Debug, Args)]
@@ -91,11 +95,32 @@ struct StageArgs {
     json: bool,
 }
 
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  kinora eval prompts docs/prompts.txt --sheet sheet.png")]
+struct PromptsArgs {
+    /// Text file with a prompt a line; the first is painted with seed 0, the next with seed 1
+    file: PathBuf,
+    /// A built-in model's name or a model folder
+    #[arg(long, value_name = "NAME|DIR", default_value = "kinora-1")]
+    model: String,
+    /// Sampler steps; default is the model's
+    #[arg(long, value_name = "N")]
+    steps: Option<i64>,
+    /// Guidance scale; default is the model's
+    #[arg(long, value_name = "G")]
+    guidance: Option<f64>,
+    /// Where the sheet goes
+    #[arg(long, value_name = "PNG")]
+    sheet: PathBuf,
+}
+
 /// Runs the command.
 pub fn eval(args: EvalArgs) -> Result<()> {
     match args.what {
         What::Vae(args) => vae(&args),
         What::Stage(args) => stage(&args),
+        What::Prompts(args) => prompts(&args),
     }
 }
 
@@ -201,6 +226,27 @@ fn stage(args: &StageArgs) -> Result<()> {
         report.mean_over_control
     );
     Ok(())
+}
+
+fn prompts(args: &PromptsArgs) -> Result<()> {
+    let stop = interrupt::listen()?;
+    let text = std::fs::read_to_string(&args.file).map_err(|error| {
+        BadInput(format!("{} can't be read: {error}", args.file.display()))
+    })?;
+    let files = ModelFiles::open(&args.model).map_err(EngineError::from)?;
+    let plans = (text.lines().zip(0..))
+        .map(|(prompt, seed)| {
+            let request = Request {
+                steps: args.steps,
+                guidance: args.guidance,
+                ..Request::new(prompt, seed)
+            };
+            plan(&request, &files, machine::free_memory()).map_err(EngineError::from)
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let model = files.load(&Device::flex()).map_err(EngineError::from)?;
+    let rows = gallery(&model, &plans, &stop)?;
+    Ok(save_png(&contact_sheet(&rows), &args.sheet)?)
 }
 
 fn note(event: Event) {
