@@ -344,6 +344,16 @@ pub struct AttributesConfig {
     pub weight: f32,
 }
 
+/// What the recogniser looks at in a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gaze {
+    /// The whole picture.
+    Whole,
+    /// Each actor, cut out.
+    Actors,
+}
+
 /// Training of the recogniser that evaluation measures with: `configs/recogniser.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -372,6 +382,8 @@ pub struct RecogniserTraining {
 pub struct RecogniserBatch {
     /// The bucket.
     pub bucket: String,
+    /// What is looked at.
+    pub gaze: Gaze,
     /// Samples in a batch.
     pub batch: usize,
     /// How often it is chosen, relative to the others.

@@ -13,6 +13,7 @@ use crate::{
     pixels::floats,
     places::{Places, Targets},
     random::{Purpose, generator, stream},
+    recognition,
     run::{Event, Loss, Task},
 };
 use burn::{
@@ -184,7 +185,7 @@ impl DitTask {
                     .encode(&caption(&scene, length, &mut rng))
                     .ids,
             );
-            classes.push(classes_of(&scene));
+            classes.push(recognition::classes(&scene));
         }
         let text = model.kinora1.text.forward(&captions, &self.device);
         let shares = vec![1.0; captions.len()];
@@ -225,7 +226,7 @@ impl DitTask {
                 length,
                 (pass << 32 | record) << 8 | batch.source as u64,
             ));
-            classes.push(classes_of(scene));
+            classes.push(recognition::classes(scene));
             places.clip(scene, &clips.owners(record, 0..kind.frames)?, rows, columns);
         }
         let samples = batch.records.len();
@@ -288,14 +289,6 @@ impl DitTask {
     fn tensor(&self, values: Vec<f32>, shape: [usize; 5]) -> Tensor<5> {
         Tensor::from_data(TensorData::new(values, shape), &self.device)
     }
-}
-
-/// A scene's class for each of [`Attribute::ALL`].
-fn classes_of(scene: &Scene) -> Vec<usize> {
-    Attribute::ALL
-        .iter()
-        .map(|attribute| attribute.of(scene))
-        .collect()
 }
 
 /// The words of all captions and the marks the tokenizer keeps.

@@ -3,7 +3,7 @@
 use crate::{
     config::ModelConfig,
     error::TrainError,
-    shards::{read_json, write_json},
+    shards::{read_json, write_atomic, write_json},
 };
 use burn::tensor::Device;
 use kinora_diffusion::{ParseSamplerError, Sampler};
@@ -76,7 +76,7 @@ pub(crate) fn vae_mark(folder: &Path) -> Result<String, TrainError> {
     Ok(format!("{mark:016x}"))
 }
 
-/// Writes a whole model folder but for its card, which is written by hand.
+/// Writes a whole model folder. A card that is there already stays; else one that says the little that is known.
 pub(crate) fn write_model(
     model: &Kinora1,
     vae: &Vae,
@@ -88,6 +88,14 @@ pub(crate) fn write_model(
     let about = |part| metadata(&config.name, &config.licence, part);
     write_json(&folder.join(file::CONFIG), config)?;
     write_json(&folder.join(file::VOCABULARY), &words)?;
+    let card = folder.join(file::CARD);
+    if !card.exists() {
+        let Config { name, licence, .. } = config;
+        let text = format!(
+            "# {name}\n\nTrained by `kinora train` and not described yet. Licence: {licence}.\n"
+        );
+        write_atomic(&card, text.as_bytes())?;
+    }
     weights::save(vae, &about("vae"), &folder.join(file::VAE), Dtype::F16)?;
     Ok(weights::save(
         model,

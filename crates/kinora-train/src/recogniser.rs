@@ -2,14 +2,16 @@
 //! renders only and used to measure what a model painted.
 //!
 //! It first says for each cell of 8 x 8 pixels who shows there, in which colour, and whether it is the scene's first
-//! actor: an easier question with many more answers to learn from. It names the clip's attributes from what it finds
-//! where.
+//! actor: an easier question with many more answers to learn from. It names what the whole clip shows from what it finds
+//! where, and who the first actor is from a portrait: a second look at that part of the picture, always as large.
 
 use crate::{
     attributes::Attribute,
+    convnet::{Block, blocks, fold, unfold},
     heads::Heads,
     pixels,
     places::{ACTOR_WEIGHT, COLOURS, SUBJECTS, Targets},
+    portrait::{self, Portrait, Sitter},
 };
 use burn::{
     module::{Module, Param},
@@ -18,7 +20,7 @@ use burn::{
         activation::{sigmoid, softmax, softplus},
     },
 };
-use kinora_nn::{DepthwiseConv3d, Init, LayerNorm, Linear, gelu};
+use kinora_nn::{Init, LayerNorm, Linear, gelu};
 
 /// Frames it looks at, spread over the clip.
 pub(crate) const FRAMES: usize = 5;
@@ -29,15 +31,13 @@ pub(crate) const HEIGHT: usize = 128;
 /// Side of the patches that the first layer reads, in pixels; each scale after it is half the size.
 const PATCH: usize = 4;
 /// Cells down and across.
-const GRID: [usize; 2] = [HEIGHT / (2 * PATCH), WIDTH / (2 * PATCH)];
+pub(crate) const GRID: [usize; 2] = [HEIGHT / (2 * PATCH), WIDTH / (2 * PATCH)];
 /// Channels at each scale: of patches, of cells, of 2 x 2 cells.
 const WIDTHS: [usize; 3] = [48, 128, 224];
 /// Blocks at each scale.
-const DEPTHS: [usize; 3] = [2, 3, 3];
+const DEPTHS: [usize; 3] = [1, 2, 2];
 /// Blocks at the cells' scale after what the coarser scale saw came back.
-const LAST_DEPTH: usize = 2;
-/// A block sees one moment.
-const KERNEL: [usize; 3] = [1, 5, 5];
+const LAST_DEPTH: usize = 1;
 /// How much the differences within a patch are enlarged, so that film grain is seen beside edges.
 const DETAIL: f32 = 8.0;
 /// Channels that describe how the picture is finished.
@@ -73,15 +73,7 @@ pub struct Recogniser {
     moment: Linear,
     time: Linear,
     heads: Heads,
-}
-
-/// `x + down(gelu(up(norm(conv(x)))))`.
-#[derive(Module, Debug)]
-struct Block {
-    conv: DepthwiseConv3d,
-    norm: LayerNorm,
-    up: Linear,
-    down: Linear,
+    portrait: Portrait,
 }
 
 /// What the recogniser sees in clips.
@@ -97,27 +89,24 @@ impl Recogniser {
     /// Fresh weights.
     pub fn new(init: &mut Init) -> Self {
         let [patches, cells, coarse] = WIDTHS;
-        let mut blocks =
-            |width: usize, depth: usize| (0..depth).map(|_| Block::new(width, init)).collect();
-        let (of_patches, of_cells) = (blocks(patches, DEPTHS[0]), blocks(cells, DEPTHS[1]));
-        let (of_coarse, last) = (blocks(coarse, DEPTHS[2]), blocks(cells, LAST_DEPTH));
         Self {
             stem: Linear::new(2 * PATCH * PATCH * 3, patches, init),
-            patches: of_patches,
+            patches: blocks(patches, DEPTHS[0], init),
             texture: Linear::new(patches, TEXTURE, init),
             merge_patches: Linear::new(4 * patches, cells, init),
             place: init.normal([GRID[0], GRID[1], cells], 0.1),
-            cells: of_cells,
+            cells: blocks(cells, DEPTHS[1], init),
             merge_cells: Linear::new(4 * cells, coarse, init),
-            coarse: of_coarse,
+            coarse: blocks(coarse, DEPTHS[2], init),
             split: Linear::new(coarse, 4 * cells, init),
-            last,
+            last: blocks(cells, LAST_DEPTH, init),
             norm: LayerNorm::new(cells, init),
             coarse_norm: LayerNorm::new(coarse, init),
             scores: Linear::zeros(cells, SCORES, init),
             moment: Linear::new(FRAME, TIME[0], init),
             time: Linear::new(FRAMES * TIME[0], TIME[1], init),
             heads: Heads::new(FRAME + TIME[1], init),
+            portrait: Portrait::new(init),
         }
     }
 
@@ -184,22 +173,53 @@ impl Recogniser {
         named + places.cross_entropy(places_of) + first
     }
 
+    /// The loss of naming who sits for these portraits.
+    pub(crate) fn portrait_loss(
+        &self,
+        sitters: &[Sitter],
+        classes: &[Vec<usize>],
+        device: &Device,
+    ) -> Tensor<1> {
+        self.portrait.loss(sitters, classes, device)
+    }
+
     /// What one clip of [`pictures`] shows.
     pub(crate) fn look(&self, clip: Vec<f32>) -> Sight {
-        let seen = self.forward(batch(vec![clip], &Device::flex()));
-        let best = |scores: Tensor<2>| {
-            let scores = pixels::floats(scores);
-            (0..scores.len())
-                .max_by(|&a, &b| scores[a].total_cmp(&scores[b]))
-                .unwrap_or(0)
-        };
-        let [first, _] = actors(seen.scores.unsqueeze::<3>());
-        let first: Vec<f32> = pixels::floats(first);
+        let seen = self.forward(batch(vec![clip.clone()], &Device::flex()));
+        let [first, others] = actors(seen.scores.unsqueeze::<3>()).map(pixels::floats);
+        let sitter = Sitter::new(&clip, |cell| first[cell] > 0.5, 1.0, [0.0; 2]).or_else(|| {
+            Sitter::new(
+                &clip,
+                |cell| first[cell] + others[cell] > 0.3,
+                1.0,
+                [0.0; 2],
+            )
+        });
+        let named = sitter.map(|sitter| self.portrait.name(&sitter));
+        let whole = seen.attributes.into_iter().map(best);
+        let classes = whole
+            .zip(Attribute::ALL)
+            .enumerate()
+            .map(|(place, (class, attribute))| {
+                let of_sitter = portrait::NAMED.contains(&attribute);
+                named
+                    .as_ref()
+                    .filter(|_| of_sitter)
+                    .map_or(class, |named| named[place])
+            });
         Sight {
-            classes: seen.attributes.into_iter().map(best).collect(),
+            classes: classes.collect(),
             extent: extent(&first),
         }
     }
+}
+
+/// The likeliest class of scores `[1, classes]`.
+pub(crate) fn best(scores: Tensor<2>) -> usize {
+    let scores = pixels::floats(scores);
+    (0..scores.len())
+        .max_by(|&a, &b| scores[a].total_cmp(&scores[b]))
+        .unwrap_or(0)
 }
 
 /// What the recogniser makes of a clip.
@@ -320,45 +340,6 @@ fn places(device: &Device) -> Tensor<3> {
     )
 }
 
-impl Block {
-    fn new(width: usize, init: &mut Init) -> Self {
-        Self {
-            conv: DepthwiseConv3d::new(width, KERNEL, init),
-            norm: LayerNorm::new(width, init),
-            up: Linear::new(width, 3 * width, init),
-            down: Linear::new(3 * width, width, init),
-        }
-    }
-
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let y = self
-            .conv
-            .forward(x.clone().unsqueeze_dim::<5>(1))
-            .squeeze_dim::<4>(1); // (B, H, W, C)
-        x + self
-            .down
-            .forward(gelu(self.up.forward(self.norm.forward(y))))
-    }
-}
-
-/// Folds squares into channels: `[B, H s, W s, C]` to `[B, H, W, s s C]`.
-fn fold(x: Tensor<4>, side: usize) -> Tensor<4> {
-    let [b, h, w, c] = x.dims();
-    let (h, w) = (h / side, w / side);
-    x.reshape([b, h, side, w, side, c])
-        .permute([0, 1, 3, 2, 4, 5])
-        .reshape([b, h, w, side * side * c])
-}
-
-/// The inverse of [`fold`].
-fn unfold(x: Tensor<4>, side: usize) -> Tensor<4> {
-    let [b, h, w, c] = x.dims();
-    let c = c / (side * side);
-    x.reshape([b, h, w, side, side, c])
-        .permute([0, 1, 3, 2, 4, 5])
-        .reshape([b, h * side, w * side, c])
-}
-
 /// Clips of equally many frames as one tensor `[B, frames, 128, 192, 3]`.
 pub(crate) fn batch(clips: Vec<Vec<f32>>, device: &Device) -> Tensor<5> {
     let count = clips.len();
@@ -428,17 +409,6 @@ mod tests {
         for (slot, index) in [0.0, 2.0, 4.0, 6.0, 8.0].into_iter().enumerate() {
             assert!((at(96, 10, slot) - (index * 10.0 / 127.5 - 1.0)).abs() < 1e-5);
         }
-    }
-
-    #[test]
-    fn unfolding_undoes_folding() {
-        let x = Tensor::<1>::from_floats(
-            kinora_nn::noise::normal(1, 0, 96).as_slice(),
-            &Device::flex(),
-        );
-        let x = x.reshape([1, 4, 8, 3]);
-        let back = unfold(fold(x.clone(), 2), 2);
-        assert_eq!(pixels::floats(back), pixels::floats(x));
     }
 
     #[test]

@@ -138,11 +138,9 @@ fn an_untaught_transformer_is_the_linear_denoiser_of_each_channel() {
     let painter = Kinora1::new(&config, &mut Init::new(3, &device));
     let text = painter.text.forward(&[vec![1]], &device);
     let (noisy, sigma) = (random([1, 1, 2, 2, 4], 0), 0.3f32);
-    let velocity = painter.dit.forward(
-        noisy.clone(),
-        Tensor::from_floats([sigma], &device),
-        &text,
-    );
+    let velocity = painter
+        .dit
+        .forward(noisy.clone(), Tensor::from_floats([sigma], &device), &text);
     // For Gaussian data the best guess of the latent is the covariance with it over the variance of what is seen.
     let share: Vec<f32> = (config.latent.spread.iter().map(|s| s * s))
         .map(|s2| (1.0 - sigma) * s2 / ((1.0 - sigma).powi(2) * s2 + sigma * sigma))

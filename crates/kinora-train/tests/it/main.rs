@@ -2,9 +2,10 @@
 //! pause, caches that go on where they stopped, an exported model that loads.
 
 use burn::tensor::Device;
+use kinora_engine::ModelFiles;
 use kinora_models::{
     kinora1::{DecoderConfig, Defaults, DitConfig, Vae, VaeConfig},
-    registry::{Files, Model, file},
+    registry::file,
 };
 use kinora_nn::weights;
 use kinora_train::{
@@ -376,24 +377,9 @@ fn a_paused_transformer_resumes_exactly_and_its_export_loads() {
     );
     assert_eq!(curve(&paused), curve(&whole));
 
-    let text = |name| {
-        std::fs::read_to_string(paused.join("model").join(name))
-            .unwrap()
-            .into()
-    };
-    let bytes = |name| {
-        std::fs::read(paused.join("model").join(name))
-            .unwrap()
-            .into()
-    };
-    let files = Files {
-        config: text(file::CONFIG),
-        vocabulary: text(file::VOCABULARY),
-        card: "".into(),
-        vae: bytes(file::VAE),
-        dit: bytes(file::DIT),
-    };
-    let model = Model::load(&files, &Device::flex()).unwrap();
+    let exported = ModelFiles::open(paused.join("model").to_str().unwrap()).unwrap();
+    assert!(exported.card().starts_with("# tiny"));
+    let model = exported.load(&Device::flex()).unwrap();
     assert!(model.config.latent.std.iter().all(|&std| std > 0.0));
     assert!(
         paused.join("sheets/samples-000006.png").exists()

@@ -8,9 +8,9 @@ use kinora_media::{contact_sheet, save_png};
 use kinora_train::{
     ClipCache, Event,
     config::{self, DataConfig, ModelConfig, VaeTraining},
+    gallery::gallery,
     read_vae,
     recognition::Judge,
-    gallery::gallery,
     stage::{Questions, evaluate_stage},
     vae::{Summary, evaluate},
 };
@@ -230,9 +230,8 @@ fn stage(args: &StageArgs) -> Result<()> {
 
 fn prompts(args: &PromptsArgs) -> Result<()> {
     let stop = interrupt::listen()?;
-    let text = std::fs::read_to_string(&args.file).map_err(|error| {
-        BadInput(format!("{} can't be read: {error}", args.file.display()))
-    })?;
+    let text = std::fs::read_to_string(&args.file)
+        .map_err(|error| BadInput(format!("{} can't be read: {error}", args.file.display())))?;
     let files = ModelFiles::open(&args.model).map_err(EngineError::from)?;
     let plans = (text.lines().zip(0..))
         .map(|(prompt, seed)| {
