@@ -31,17 +31,20 @@ pub struct Timesteps {
 }
 
 impl Timesteps {
-    /// `len` independent noise levels, strictly between 0 and 1 for parameters of a sensible size.
+    /// `len` noise levels, strictly between 0 and 1 for parameters of a sensible size.
     ///
-    /// Each depends on `seed`, `stream` and its index alone.
+    /// They come in pairs, the second as far below the median as the first is above it (antithetic variates): a loss
+    /// hangs on the noise level more than on the clip, so the mean over a small batch varies less. Each depends on
+    /// `seed`, `stream` and its index alone.
     pub fn draw(&self, seed: u64, stream: u64, len: usize) -> Vec<f32> {
         let level = |normal: f32| {
             let logit = self.mean + self.std * f64::from(normal);
             shift(1.0 / (1.0 + (-logit).exp()), self.shift) as f32
         };
-        noise::normal(seed, stream, len)
+        noise::normal(seed, stream, len.div_ceil(2))
             .into_iter()
-            .map(level)
+            .flat_map(|normal| [level(normal), level(-normal)])
+            .take(len)
             .collect()
     }
 }

@@ -137,6 +137,7 @@ fn tiny_config() -> Config {
         latent: LatentStats {
             mean: vec![0.1; 4],
             std: vec![0.9; 4],
+            spread: vec![1.1; 4],
         },
         defaults: Defaults {
             width: 64,
