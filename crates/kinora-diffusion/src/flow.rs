@@ -6,11 +6,9 @@ use kinora_nn::noise;
 
 /// The latent between clip and noise: `(1 - sigma) * clean + sigma * noise`.
 ///
-/// `clean` and `noise` are `[B, ...]`, `sigma` is `[B]`.
-pub fn noised<const D: usize>(clean: Tensor<D>, noise: Tensor<D>, sigma: Tensor<1>) -> Tensor<D> {
-    let mut shape = [1; D];
-    shape[0] = sigma.dims()[0];
-    clean.clone() + (noise - clean) * sigma.reshape(shape)
+/// `clean` and `noise` are of one shape, which `sigma` is broadcast to: `[B, 1, ...]` for a level a sample.
+pub fn noised<const D: usize>(clean: Tensor<D>, noise: Tensor<D>, sigma: Tensor<D>) -> Tensor<D> {
+    clean.clone() + (noise - clean) * sigma
 }
 
 /// What the network should answer, at any sigma: `noise - clean`, of their shape.

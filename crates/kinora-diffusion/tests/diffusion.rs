@@ -157,12 +157,12 @@ fn guidance_goes_from_the_negative_through_the_positive() {
 #[test]
 fn the_target_points_from_the_clip_to_the_noise() {
     let (clean, noise) = (tensor(&[1.0, 2.0]), tensor(&[5.0, -2.0]));
-    let sigma = tensor(&[0.25, 1.0]).reshape([2]);
+    let sigma = tensor(&[0.25, 1.0]).reshape([2, 1]);
     let x = noised(clean.clone(), noise.clone(), sigma.clone());
     x.clone()
         .into_data()
         .assert_approx_eq::<f64>(&tensor(&[2.0, -2.0]).into_data(), Tolerance::default());
-    let back = x - velocity(clean.clone(), noise) * sigma.reshape([2, 1]);
+    let back = x - velocity(clean.clone(), noise) * sigma;
     back.into_data()
         .assert_approx_eq::<f64>(&clean.into_data(), Tolerance::default());
 }

@@ -73,7 +73,7 @@ pub fn generate(job: &Job<'_>, mut on_event: impl FnMut(Event)) -> Result<Clip, 
             Branches::Both => &both,
         };
         let sigma = Tensor::full([x.dims()[0]], sigma, device);
-        Ok::<_, EngineError>(model.painter.dit.forward(x, sigma, text))
+        Ok::<_, EngineError>(model.painter.dit.forward(x, sigma, None, text))
     };
     let denoise = denoiser(velocity, Guidance::everywhere(plan.guidance));
     let sigmas = shifted(plan.steps as usize, plan.shift, start.sigma);

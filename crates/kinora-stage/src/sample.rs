@@ -26,6 +26,14 @@ impl Scene {
         draw_until(seed, |scene| !is_held_out(scene))
     }
 
+    /// A scene that training may use and that shows one subject, alone and large in the frame.
+    pub fn sample_portrait(seed: u64) -> Self {
+        draw_until(seed, |scene| {
+            let near = !matches!(scene.shot.size, ShotSize::ExtremeWide | ShotSize::Wide);
+            near && scene.relation == Relation::Alone && !is_held_out(scene)
+        })
+    }
+
     /// A scene with a combination that training never uses.
     pub fn sample_held_out(seed: u64) -> Self {
         draw_until(seed, is_held_out)
@@ -367,6 +375,12 @@ mod tests {
     fn training_and_held_out_scenes_are_disjoint() {
         for seed in 0..500 {
             assert!(!is_held_out(&Scene::sample_training(seed)));
+            let portrait = Scene::sample_portrait(seed);
+            assert!(portrait.cast.len() == 1 && !is_held_out(&portrait));
+            assert!(matches!(
+                portrait.shot.size,
+                ShotSize::Full | ShotSize::Medium | ShotSize::CloseUp
+            ));
             let held_out = Scene::sample_held_out(seed);
             assert!(is_held_out(&held_out) && held_out.validate().is_ok());
         }

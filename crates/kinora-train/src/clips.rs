@@ -168,6 +168,7 @@ fn label(bucket: &Bucket, index: u64) -> Label {
     let seed = generator(bucket.seed, Purpose::Scene, index).random();
     let scene = match bucket.split {
         Split::Training => Scene::sample_training(seed),
+        Split::Portraits => Scene::sample_portrait(seed),
         Split::HeldOut => Scene::sample_held_out(seed),
         Split::All => Scene::sample(seed),
     };

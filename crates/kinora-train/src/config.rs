@@ -30,6 +30,8 @@ pub struct DataConfig {
 pub enum Split {
     /// Scenes to learn from.
     Training,
+    /// Of the scenes to learn from, those that show one subject from near: what it looks like is learned soonest there.
+    Portraits,
     /// Combinations of attributes that training never shows.
     HeldOut,
     /// Any scene: what an instrument is calibrated on. One that learned from training scenes alone would learn that the
@@ -320,6 +322,8 @@ pub struct BatchConfig {
 pub struct FlowConfig {
     /// Share of samples without a caption, for guidance.
     pub caption_dropout: f64,
+    /// Share of samples of which a part is given and the rest is painted, so that the model can go on from pictures.
+    pub given: f64,
     /// How often a caption is a few words, a sentence, a paragraph, relative to each other.
     pub caption_lengths: [f64; 3],
     /// Mean of the normal variable whose logistic is the noise level (Esser et al., 2024).
@@ -330,6 +334,11 @@ pub struct FlowConfig {
     pub sigma_shift: f64,
     /// A channel's squared error weighs as its deviation to this power: 0 weighs normalised latents alike, 2 pixels.
     pub channel_power: f32,
+    /// A sample's squared error of velocity weighs as its noise level to this power: 0 weighs velocities alike, 2 latents.
+    pub sigma_power: f32,
+    /// How much more a latent position that actors fill weighs than one without, below the noise level at which it is
+    /// still open where they will be.
+    pub actor_weight: f32,
 }
 
 /// The extra task: name the scene's attributes from the caption alone.

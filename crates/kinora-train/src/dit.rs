@@ -7,11 +7,12 @@ use crate::{
     config::{AttributesConfig, CELL, DitTraining, ModelConfig},
     export,
     gallery::gallery,
+    given::given,
     heads::Heads,
     latents::{self, Latents},
     order::{Order, Source},
     pixels::floats,
-    places::{Places, Targets},
+    places::{Places, Targets, presence},
     random::{Purpose, generator, stream},
     recognition,
     run::{Event, Loss, Task},
@@ -38,6 +39,19 @@ pub struct Pupil {
     kinora1: Kinora1,
     heads: Heads,
     places: Places,
+}
+
+/// What one step learns from: samples, latents normalised.
+struct Batch {
+    /// `[B, T, h, w, C]`.
+    clean: Tensor<5>,
+    captions: Vec<Vec<u32>>,
+    classes: Vec<Vec<usize>>,
+    places: Targets,
+    /// The share of each position that actors fill, `[B, T, h, w, 1]`.
+    actors: Tensor<5>,
+    /// The positions that are given, `[B, T, h, w, 1]`, if there are any.
+    known: Option<Tensor<5>>,
 }
 
 /// Trains the text encoder and the transformer.
@@ -68,12 +82,14 @@ impl DitTask {
     ) -> Result<Self, TrainError> {
         let flow = &config.flow;
         let shares = flow.caption_lengths;
-        if !(0.0..=1.0).contains(&flow.caption_dropout)
+        let share = |share: f64| (0.0..=1.0).contains(&share);
+        if !share(flow.caption_dropout)
+            || !share(flow.given)
             || shares.iter().any(|share| *share < 0.0)
             || shares.iter().sum::<f64>() <= 0.0
         {
             return Err(TrainError::Config(format!(
-                "{flow:?}: caption_dropout is 0 to 1, and some caption_lengths are above 0"
+                "{flow:?}: caption_dropout and given are 0 to 1, and some caption_lengths are above 0"
             )));
         }
         let vae = export::read_vae(model, &config.vae)?;
@@ -201,18 +217,19 @@ impl DitTask {
         }
     }
 
-    /// The flow-matching loss, and beside it that of naming attributes, on the clips of `step`.
-    fn flow_loss(&mut self, model: &Pupil, step: u64) -> Result<Loss, TrainError> {
+    /// The clips of `step`.
+    fn batch(&mut self, step: u64) -> Result<Batch, TrainError> {
         let batch = self.order.at(step);
         let kind = &self.config.batches[batch.source];
         let (clips, cache) = &self.sources[batch.source];
         let stats = &self.model.latent;
+        let (t, [_, h, w, channels]) = (latent_frames(kind.frames), cache.dims);
+        let (rows, columns) = (clips.bucket.height / CELL, clips.bucket.width / CELL);
         let length = self.length(step);
         let (mut clean, mut captions, mut classes) = (Vec::new(), Vec::new(), Vec::new());
-        let mut places = Targets::default();
-        let (rows, columns) = (clips.bucket.height / CELL, clips.bucket.width / CELL);
+        let (mut places, mut actors, mut known) = (Targets::default(), Vec::new(), Vec::new());
         for &(record, pass) in &batch.records {
-            let latent = cache.read(record, latent_frames(kind.frames))?;
+            let latent = cache.read(record, t)?;
             let channels = stats.mean.iter().zip(&stats.std).cycle();
             clean.extend(
                 latent
@@ -220,54 +237,91 @@ impl DitTask {
                     .zip(channels)
                     .map(|(value, (mean, std))| (value - mean) / std),
             );
+            let index = (pass << 32 | record) << 8 | batch.source as u64;
             let scene = &cache.label(record).scene;
-            captions.push(self.caption(
-                scene,
-                length,
-                (pass << 32 | record) << 8 | batch.source as u64,
-            ));
+            captions.push(self.caption(scene, length, index));
             classes.push(recognition::classes(scene));
-            places.clip(scene, &clips.owners(record, 0..kind.frames)?, rows, columns);
+            let owners = clips.owners(record, 0..kind.frames)?;
+            places.clip(scene, &owners, rows, columns);
+            actors.extend(presence(&owners, rows, columns));
+            let mut rng = generator(self.config.seed, Purpose::Given, index);
+            known.extend(match rng.random_bool(self.config.flow.given) {
+                true => given(&mut rng, [t, h, w]),
+                false => vec![0.0; t * h * w],
+            });
         }
         let samples = batch.records.len();
-        let [_, height, width, channels] = cache.dims;
-        let shape = [samples, latent_frames(kind.frames), height, width, channels];
-        let seed = self.config.seed;
-        let noise = noise::normal(seed, stream(Purpose::Noise, step), clean.len());
+        let maps = [samples, t, h, w, 1];
+        let some = known.iter().any(|&share| share > 0.0);
+        Ok(Batch {
+            clean: self.tensor(clean, [samples, t, h, w, channels]),
+            captions,
+            classes,
+            places,
+            actors: self.tensor(actors, maps),
+            known: some.then(|| self.tensor(known, maps)),
+        })
+    }
+
+    /// The flow-matching loss on the clips of `step`, and beside it those of naming attributes and of who is where.
+    fn flow_loss(&mut self, model: &Pupil, step: u64) -> Result<Loss, TrainError> {
+        let Batch {
+            clean,
+            captions,
+            classes,
+            places,
+            actors,
+            known,
+        } = self.batch(step)?;
+        let (samples, seed, flow) = (captions.len(), self.config.seed, &self.config.flow);
+        let noise = noise::normal(
+            seed,
+            stream(Purpose::Noise, step),
+            clean.dims().iter().product(),
+        );
+        let noise = self.tensor(noise, clean.dims());
         let levels = Timesteps {
-            mean: self.config.flow.sigma_mean,
-            std: self.config.flow.sigma_deviation,
-            shift: self.config.flow.sigma_shift,
+            mean: flow.sigma_mean,
+            std: flow.sigma_deviation,
+            shift: flow.sigma_shift,
         };
         let sigma = levels.draw(seed, stream(Purpose::Level, step), samples);
-        let sigma = Tensor::<1>::from_data(TensorData::new(sigma, [samples]), &self.device);
-        let (clean, noise) = (self.tensor(clean, shape), self.tensor(noise, shape));
+        let sigma = self.tensor(sigma, [samples, 1, 1, 1, 1]);
+        let open = match &known {
+            None => Tensor::ones([1, 1, 1, 1, 1], &self.device),
+            Some(known) => 1.0 - known.clone(), // (B, T, h, w, 1)
+        };
 
         let text = model.kinora1.text.forward(&captions, &self.device);
-        let x = noised(clean.clone(), noise.clone(), sigma.clone()); // (B, T, h, w, C)
-        let (answer, tokens) = model
-            .kinora1
-            .dit
-            .forward_with_tokens(x, sigma.clone(), &text);
-        // In latents, the velocity's error times sigma: undivided by sigma, the layout that is decided in noise counts
-        // as much as the detail that is decided near the end.
-        let error = (answer - velocity(clean, noise)) * sigma.reshape([samples, 1, 1, 1, 1]);
-        let flow = (error.square() * self.channel_weights()).mean();
-        let mut parts = BTreeMap::from([("flow".to_string(), floats(flow.clone())[0])]);
-        let shares: Vec<f32> = captions
-            .iter()
-            .map(|ids| f32::from(!ids.is_empty()))
-            .collect();
-        let named = model
-            .heads
-            .loss(text.pooled, &classes, &shares, &Attribute::ALL);
-        parts.insert("attributes".to_string(), floats(named.clone())[0]);
+        let x = noised(clean.clone(), noise.clone(), sigma.clone() * open.clone()); // (B, T, h, w, C)
+        let (answer, tokens) = (model.kinora1.dit).forward_with_tokens(
+            x,
+            sigma.clone().reshape([samples]),
+            known,
+            &text,
+        );
+        let error = (answer - velocity(clean, noise)) * open; // (B, T, h, w, C)
+        let error = error.square() * self.channel_weights();
+        let of_latent = (error.clone() * sigma.clone().square()).mean();
+        let of_flow = (error * self.place_weights(sigma, actors)).mean();
+        let asked = captions.iter().map(|ids| f32::from(!ids.is_empty()));
+        let named = (model.heads).loss(
+            text.pooled,
+            &classes,
+            &asked.collect::<Vec<_>>(),
+            &Attribute::ALL,
+        );
         let placed = model.places.loss(tokens, places);
-        parts.insert("places".to_string(), floats(placed.clone())[0]);
-        let loss = flow + named * self.config.attributes.weight + placed * self.config.places;
+        let part = |name: &str, loss: &Tensor<1>| (name.to_string(), floats(loss.clone())[0]);
+        let parts = BTreeMap::from([
+            part("latent", &of_latent),
+            part("flow", &of_flow),
+            part("attributes", &named),
+            part("places", &placed),
+        ]);
         Ok(Loss {
             value: parts["flow"],
-            backward: loss,
+            backward: of_flow + named * self.config.attributes.weight + placed * self.config.places,
             parts,
             samples,
         })
@@ -284,6 +338,22 @@ impl DitTask {
             .map(|s| s.powf(power) * spread.len() as f32 / whole)
             .collect();
         self.tensor(weights, [1, 1, 1, 1, spread.len()])
+    }
+
+    /// Weights of the squared errors of velocity, `[B, T, h, w, 1]`, at noise levels `level` `[B, 1, 1, 1, 1]` and for
+    /// the shares `actors` of each position that actors fill.
+    ///
+    /// The velocity's error is the latent's divided by sigma: weighed alike, a few samples of little noise outweigh all
+    /// others, and weighed as the latent's, detail that is decided near the end hardly counts. Actors weigh more, for
+    /// they fill a tenth of the frames and are what a sentence is about, but only where the noise leaves no doubt about
+    /// where they are: above that, a weight would teach that they are everywhere.
+    fn place_weights(&self, level: Tensor<5>, actors: Tensor<5>) -> Tensor<5> {
+        const OPEN: f32 = 0.8;
+        let flow = &self.config.flow;
+        let quiet: Tensor<5> = 1.0 - level.clone();
+        let settled = (quiet / (1.0 - OPEN)).clamp_max(1.0);
+        let weight: Tensor<5> = settled * actors * (flow.actor_weight - 1.0) + 1.0;
+        weight * level.powf_scalar(flow.sigma_power)
     }
 
     fn tensor(&self, values: Vec<f32>, shape: [usize; 5]) -> Tensor<5> {

@@ -10,6 +10,7 @@ use crate::{
 use burn::tensor::{Device, Tensor};
 use half::f16;
 use kinora_models::kinora1::{LatentStats, SPATIAL_COMPRESSION, Vae, latent_frames};
+use rayon::prelude::*;
 use std::{
     path::Path,
     sync::atomic::{AtomicBool, Ordering},
@@ -55,23 +56,25 @@ impl Latents {
             if stop.load(Ordering::Relaxed) {
                 return Err(TrainError::Stopped);
             }
-            let mut record = Vec::new();
             let range: Vec<u64> = Shards::range(shard).collect();
-            for part in range.chunks(BATCH) {
+            let encode = |part: &[u64]| {
                 let videos = part.iter().map(|&clip| {
                     let frames = clips.frames(clip, 0..bucket.frames)?;
                     Ok(pixels::video(&frames, bucket.width, bucket.height, &device))
                 });
                 let videos = videos.collect::<Result<Vec<_>, TrainError>>()?;
                 let latent = floats(vae.encode(Tensor::cat(videos, 0)));
-                record.extend(
-                    latent
-                        .into_iter()
-                        .flat_map(|value| f16::from_f32(value).to_le_bytes()),
-                );
-            }
+                let bytes = latent
+                    .into_iter()
+                    .flat_map(|value| f16::from_f32(value).to_le_bytes());
+                Ok(bytes.collect())
+            };
+            let record: Vec<Vec<u8>> = range
+                .par_chunks(BATCH)
+                .map(encode)
+                .collect::<Result<_, TrainError>>()?;
             let labels: Vec<&Label> = range.iter().map(|&clip| clips.label(clip)).collect();
-            shards.write(shard, &record, &labels)?;
+            shards.write(shard, &record.concat(), &labels)?;
             if (done + 1) % 8 == 0 || done + 1 == missing.len() {
                 report(Event::Note(format!(
                     "{}: {} of {} shards encoded",

@@ -10,6 +10,7 @@ pub mod dit;
 mod error;
 mod export;
 pub mod gallery;
+mod given;
 mod heads;
 mod journal;
 mod known;

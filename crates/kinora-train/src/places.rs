@@ -9,6 +9,7 @@ use burn::{
 use kinora_models::kinora1::{SIZE_MULTIPLE, SPATIAL_COMPRESSION, TEMPORAL_COMPRESSION};
 use kinora_nn::{Init, Linear};
 use kinora_stage::{Colour, Scene, Subject};
+use std::ops::Range;
 
 use crate::config::CELL;
 
@@ -63,19 +64,9 @@ impl Targets {
 
     /// Adds the latent positions of a clip whose cells are owned by `owners`, `[1 + 4k, height, width]`, token by token.
     pub fn clip(&mut self, scene: &Scene, owners: &[u8], height: usize, width: usize) {
-        let frames = owners.len() / (height * width);
-        let later = (1..frames).step_by(TEMPORAL_COMPRESSION);
-        let groups = std::iter::once(0..1).chain(later.map(|t| t..t + TEMPORAL_COMPRESSION));
-        for group in groups {
-            for (y, x) in token_order(height / CELLS, width / CELLS) {
-                let mut cells = Vec::with_capacity(group.len() * CELLS * CELLS);
-                for frame in group.clone() {
-                    for row in y * CELLS..(y + 1) * CELLS {
-                        cells
-                            .extend(&owners[(frame * height + row) * width + x * CELLS..][..CELLS]);
-                    }
-                }
-                self.position(scene, &cells);
+        for group in latent_groups(owners.len() / (height * width)) {
+            for place in token_order(height / CELLS, width / CELLS) {
+                self.position(scene, &owners_at(owners, [height, width], &group, place));
             }
         }
     }
@@ -91,6 +82,39 @@ impl Targets {
         entropy(scores.clone().narrow(1, 0, SUBJECTS), self.subjects)
             + entropy(scores.narrow(1, SUBJECTS, COLOURS), self.colours)
     }
+}
+
+/// The share of each latent position of a clip that any actor fills, `[T, h, w]`, for `owners` as in [`Targets::clip`].
+pub(crate) fn presence(owners: &[u8], height: usize, width: usize) -> Vec<f32> {
+    let mut shares = Vec::with_capacity(owners.len() / (CELLS * CELLS));
+    for group in latent_groups(owners.len() / (height * width)) {
+        for place in (0..height / CELLS).flat_map(|y| (0..width / CELLS).map(move |x| (y, x))) {
+            let cells = owners_at(owners, [height, width], &group, place);
+            let filled = cells.iter().filter(|&&owner| owner > 0).count();
+            shares.push(filled as f32 / cells.len() as f32);
+        }
+    }
+    shares
+}
+
+/// The frames that each latent frame of a clip stands for.
+fn latent_groups(frames: usize) -> impl Iterator<Item = Range<usize>> {
+    let later = (1..frames).step_by(TEMPORAL_COMPRESSION);
+    std::iter::once(0..1).chain(later.map(|t| t..t + TEMPORAL_COMPRESSION))
+}
+
+/// Owners of the cells at a latent position, in the frames of `group`.
+fn owners_at(
+    owners: &[u8],
+    [height, width]: [usize; 2],
+    group: &Range<usize>,
+    (y, x): (usize, usize),
+) -> Vec<u8> {
+    let rows = group
+        .clone()
+        .flat_map(|frame| (y * CELLS..(y + 1) * CELLS).map(move |row| frame * height + row));
+    rows.flat_map(|row| owners[row * width + x * CELLS..][..CELLS].iter().copied())
+        .collect()
 }
 
 /// Latent positions of a frame, token by token.
@@ -147,6 +171,11 @@ mod tests {
             targets.colours.iter().sum::<f32>() / ACTOR_WEIGHT,
             0.25 + 0.5
         );
+        // The same in rows: the fourth position of the first row.
+        let shares = presence(&owners, 4, 8);
+        assert_eq!(shares.len(), 2 * 8);
+        assert_eq!((shares[3], shares[8 + 3]), (0.25, 0.5));
+        assert_eq!(shares.iter().sum::<f32>(), 0.75);
         let nobody: f32 = targets.subjects.chunks(SUBJECTS).map(|row| row[0]).sum();
         assert_eq!(nobody, 16.0 - 0.75);
     }

@@ -22,6 +22,8 @@ pub(crate) enum Purpose {
     Length = 6,
     /// Scenes and captions that teach the text encoder alone.
     Naming = 7,
+    /// Which part of a clip is given.
+    Given = 8,
 }
 
 /// The stream of one purpose at one index (a step, a clip, a pass).

@@ -50,6 +50,8 @@ pub struct Dit {
     time_out: Linear,
     caption: Linear,
     patch_in: Linear,
+    /// Marks latent positions that are known, `[F]`.
+    known: Param<Tensor<1>>,
     fine_modulation: Linear,
     fine_in: Vec<FineBlock>,
     merge: Linear,
@@ -82,6 +84,7 @@ impl Dit {
             time_out: Linear::new(width, width, init),
             caption: Linear::new(text_width, width, init),
             patch_in: Linear::new(channels, fine, init),
+            known: init.normal([fine], 0.02),
             fine_modulation: Linear::zeros(width, FINE_ROWS.iter().sum::<usize>() * fine, init),
             fine_in: fine_blocks(init),
             merge: Linear::new(PATCH * PATCH * fine, width, init),
@@ -101,8 +104,17 @@ impl Dit {
 
     /// Velocity `[B, T, h, w, C]` at the normalised, noised latent of that shape, `h` and `w` even, and noise level
     /// `sigma` `[B]` in 0 (latent) to 1 (noise).
-    pub fn forward(&self, noisy: Tensor<5>, sigma: Tensor<1>, text: &Text) -> Tensor<5> {
-        self.forward_with_tokens(noisy, sigma, text).0
+    ///
+    /// `known` `[B, T, h, w, 1]` says how much of each position is given: at 0 it is as noisy as `sigma` says, at 1 it is
+    /// the latent itself, which stays as it is (velocity 0), and between them its noise level is `(1 - known) sigma`.
+    pub fn forward(
+        &self,
+        noisy: Tensor<5>,
+        sigma: Tensor<1>,
+        known: Option<Tensor<5>>,
+        text: &Text,
+    ) -> Tensor<5> {
+        self.forward_with_tokens(noisy, sigma, known, text).0
     }
 
     /// [`Self::forward`], and the tokens `[B, T (h/2) (w/2), D]` halfway through the transformer, from which training
@@ -111,18 +123,27 @@ impl Dit {
         &self,
         noisy: Tensor<5>,
         sigma: Tensor<1>,
+        known: Option<Tensor<5>>,
         text: &Text,
     ) -> (Tensor<5>, Tensor<3>) {
         let [b, t, h, w, _] = noisy.dims();
-        let scales = Scales::new(&sigma, &self.spread);
+        let level = sigma.clone().reshape([b, 1, 1, 1, 1]); // of each position
+        let level = match &known {
+            None => level,
+            Some(known) => (1.0 - known.clone()) * level, // (B, T, h, w, 1)
+        };
+        let scales = Scales::new(level.clone(), &self.spread);
         let time = self
             .time_out
-            .forward(silu(self.time_in.forward(sinusoids(sigma.clone())))); // (B, D)
+            .forward(silu(self.time_in.forward(sinusoids(sigma)))); // (B, D)
         let condition = silu(time + self.caption.forward(text.pooled.clone())); // (B, D)
         let [of_blocks, of_skip, of_head] =
             parts(self.fine_modulation.forward(condition.clone()), FINE_ROWS);
 
         let mut x = self.patch_in.forward(noisy.clone() * scales.input); // (B, T, h, w, F)
+        if let Some(known) = known {
+            x = x + known * self.known.val().unsqueeze::<5>();
+        }
         for block in &self.fine_in {
             x = block.forward(x, of_blocks.clone());
         }
@@ -137,7 +158,7 @@ impl Dit {
         let [shift, scale] = split(of_head);
         let answer = self.head.forward(modulate(flat(x), shift, scale, EPS)); // (B, T h w, C)
         let latent = noisy.clone() * scales.skip + unflat(answer, [b, t, h, w]) * scales.output;
-        let velocity = (noisy - latent) / sigma.clamp_min(LEAST_SIGMA).reshape([b, 1, 1, 1, 1]);
+        let velocity = (noisy - latent) / level.clamp_min(LEAST_SIGMA);
         (velocity, middle)
     }
 
@@ -170,7 +191,7 @@ impl Dit {
     }
 }
 
-/// The factors around the network, `[B, 1, 1, 1, C]`, for channels of deviation `s` at noise level `sigma`: with
+/// The factors around the network, `[.., C]`, for channels of deviation `s` at noise levels `sigma` `[.., 1]`: with
 /// `r = sqrt((1 - sigma)^2 s^2 + sigma^2)`, the deviation of the noised latent, `input = 1 / r`,
 /// `skip = (1 - sigma) s^2 / r^2` is the linear denoiser, and `output = sigma s / r` the deviation of its error.
 struct Scales {
@@ -180,10 +201,9 @@ struct Scales {
 }
 
 impl Scales {
-    fn new(sigma: &Tensor<1>, spread: &[f32]) -> Self {
-        let (b, c) = (sigma.dims()[0], spread.len());
-        let spread = Tensor::<1>::from_floats(spread, &sigma.device()).reshape([1, 1, 1, 1, c]);
-        let sigma = sigma.clone().reshape([b, 1, 1, 1, 1]);
+    fn new(sigma: Tensor<5>, spread: &[f32]) -> Self {
+        let shape = [1, 1, 1, 1, spread.len()];
+        let spread = Tensor::<1>::from_floats(spread, &sigma.device()).reshape(shape);
         let keep: Tensor<5> = 1.0 - sigma.clone();
         let variance = (keep.clone() * spread.clone()).square() + sigma.clone().square();
         let root = variance.clone().sqrt();

@@ -123,6 +123,7 @@ fn one_model_takes_any_size_and_duration() {
         let velocity = painter.dit.forward(
             random(shape, 0),
             Tensor::from_floats([0.3], &Device::flex()),
+            None,
             &text,
         );
         assert_eq!(velocity.dims(), shape);
@@ -138,9 +139,8 @@ fn an_untaught_transformer_is_the_linear_denoiser_of_each_channel() {
     let painter = Kinora1::new(&config, &mut Init::new(3, &device));
     let text = painter.text.forward(&[vec![1]], &device);
     let (noisy, sigma) = (random([1, 1, 2, 2, 4], 0), 0.3f32);
-    let velocity = painter
-        .dit
-        .forward(noisy.clone(), Tensor::from_floats([sigma], &device), &text);
+    let level = Tensor::from_floats([sigma], &device);
+    let velocity = painter.dit.forward(noisy.clone(), level, None, &text);
     // For Gaussian data the best guess of the latent is the covariance with it over the variance of what is seen.
     let share: Vec<f32> = (config.latent.spread.iter().map(|s| s * s))
         .map(|s2| (1.0 - sigma) * s2 / ((1.0 - sigma).powi(2) * s2 + sigma * sigma))
@@ -148,6 +148,34 @@ fn an_untaught_transformer_is_the_linear_denoiser_of_each_channel() {
     let share = Tensor::<1>::from_floats(share.as_slice(), &device).reshape([1, 1, 1, 1, 4]);
     let expected = (noisy.clone() - noisy * share) / sigma;
     assert!(relative_error(velocity, expected) < 1e-5);
+}
+
+#[test]
+fn known_positions_stay_and_the_others_see_them() {
+    let painter = painter();
+    let device = Device::flex();
+    let text = painter.text.forward(&[vec![1, 2]], &device);
+    let sigma = || Tensor::from_floats([0.7], &device);
+    let shape = [1, 2, 2, 4, 4];
+    let first = Tensor::<1>::from_floats([1.0, 0.0], &device).reshape([1, 2, 1, 1, 1]);
+    let known = first.expand([1, 2, 2, 4, 1]);
+    let answer = |x: &Tensor<5>, known: Option<&Tensor<5>>| {
+        (painter.dit).forward(x.clone(), sigma(), known.cloned(), &text)
+    };
+    let x = random(shape, 0);
+    let with = answer(&x, Some(&known));
+    let still = with.clone().narrow(1, 0, 1).abs().max();
+    assert!(still.into_scalar::<f32>() < 1e-4, "the given frame moves");
+    let other = Tensor::cat(
+        vec![random([1, 1, 2, 4, 4], 9), x.clone().narrow(1, 1, 1)],
+        1,
+    );
+    let beside = |velocity: Tensor<5>| velocity.narrow(1, 1, 1);
+    assert!(relative_error(beside(answer(&other, Some(&known))), beside(with.clone())) > 1e-3);
+    assert!(relative_error(beside(answer(&x, None)), beside(with)) > 1e-3);
+    // Nothing known is as if it were not said.
+    let nothing = answer(&x, Some(&known.zeros_like()));
+    assert!(relative_error(nothing, answer(&x, None)) < 1e-6);
 }
 
 #[test]
@@ -159,13 +187,12 @@ fn a_caption_reads_the_same_alone_and_padded_in_a_batch() {
     let batch = painter
         .text
         .forward(&[vec![1, 2], vec![4, 3, 2, 1, 5]], &device);
-    let together =
-        painter
-            .dit
-            .forward(Tensor::cat(vec![x.clone(), x.clone()], 0), sigma(2), &batch);
+    let twice = Tensor::cat(vec![x.clone(), x.clone()], 0);
+    let together = painter.dit.forward(twice, sigma(2), None, &batch);
     let alone = painter.dit.forward(
         x.clone(),
         sigma(1),
+        None,
         &painter.text.forward(&[vec![1, 2]], &device),
     );
     assert!(relative_error(together.clone().narrow(0, 0, 1), alone) < 1e-4);

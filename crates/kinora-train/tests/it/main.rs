@@ -317,11 +317,14 @@ fn a_paused_transformer_resumes_exactly_and_its_export_loads() {
         ],
         flow: FlowConfig {
             caption_dropout: 0.3,
+            given: 0.5,
             caption_lengths: [1.0, 1.0, 1.0],
             sigma_mean: 0.0,
             sigma_deviation: 1.0,
             sigma_shift: 2.0,
             channel_power: 1.0,
+            sigma_power: 1.0,
+            actor_weight: 3.0,
         },
         attributes: AttributesConfig {
             steps: 2,
