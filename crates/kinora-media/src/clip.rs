@@ -115,7 +115,7 @@ impl std::fmt::Display for Fps {
     }
 }
 
-pub(crate) fn gcd(a: u32, b: u32) -> u32 {
+fn gcd(a: u32, b: u32) -> u32 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 

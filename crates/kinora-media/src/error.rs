@@ -46,6 +46,58 @@ pub enum MediaError {
         reason: String,
     },
 
+    /// A sound file that neither Kinora nor ffmpeg, if there is one, can decode.
+    #[error("can't decode {}: {reason}", path.display())]
+    Undecodable {
+        /// The file read.
+        path: PathBuf,
+        /// What the file is, and what would open it.
+        reason: String,
+    },
+
+    /// A file holds more than is read at once.
+    #[error("{} is too long to read at once: {reason}", path.display())]
+    TooLong {
+        /// The file read.
+        path: PathBuf,
+        /// How much there is, what the most is, and what to do.
+        reason: String,
+    },
+
+    /// Frames of one file differ in size, and a clip has one size.
+    #[error(
+        "{} changes its size from {}x{} to {}x{} pixels at frame {frame}: scale its parts to one size first",
+        path.display(), from.0, from.1, to.0, to.1
+    )]
+    ChangingSize {
+        /// The file or folder read.
+        path: PathBuf,
+        /// Width and height up to there.
+        from: (u32, u32),
+        /// Width and height from there on.
+        to: (u32, u32),
+        /// The first frame of another size, counted from 0.
+        frame: usize,
+    },
+
+    /// The frames asked for can't be cut out of a file.
+    #[error("can't cut {}: {reason}", path.display())]
+    Cut {
+        /// The file to cut.
+        path: PathBuf,
+        /// What stands in the way, and what is there.
+        reason: String,
+    },
+
+    /// A file can't be joined to those before it.
+    #[error("can't join {}: {reason}", path.display())]
+    Join {
+        /// The file that does not fit.
+        path: PathBuf,
+        /// How it differs, and what to do.
+        reason: String,
+    },
+
     /// The encoder refused a frame.
     #[error("the {format} encoder failed: {reason}")]
     Encode {
@@ -91,5 +143,21 @@ impl MediaError {
             path: path.to_owned(),
             reason: reason.into(),
         }
+    }
+}
+
+/// Why a file is not decoded here, before its name is known.
+pub(crate) enum Refusal {
+    /// It is damaged; a sentence says how.
+    Damaged(String),
+    /// It is for another decoder; a few words say what it is.
+    Foreign(String),
+    /// Something else went wrong.
+    Other(MediaError),
+}
+
+impl From<MediaError> for Refusal {
+    fn from(error: MediaError) -> Self {
+        Self::Other(error)
     }
 }

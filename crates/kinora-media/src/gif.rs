@@ -1,12 +1,13 @@
 //! GIF: an endless loop for a page, recipe in its comment.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufReader, Read, Write};
 
 use gif::{DisposalMethod, Encoder, EncodingError, Frame, Repeat};
 use serde_json::Value;
 
-use crate::clip::gcd;
 use crate::probe::MAX_RECIPE;
+use crate::rate::rate;
 use crate::{Clip, Fps, MediaError, Shape};
 
 /// GIF counts time in hundredths of a second, and viewers slow down anything
@@ -25,8 +26,10 @@ pub(crate) fn check(shape: Shape) -> Result<(), MediaError> {
     Ok(())
 }
 
-/// Writes `clip` as an endless loop with one palette for all frames, so that
-/// still parts do not flicker.
+/// Writes `clip` as an endless loop.
+///
+/// When no frame has more than 256 colours, all of them are kept. Otherwise one
+/// palette for all frames comes near to them, so that still parts do not flicker.
 ///
 /// # Errors
 /// When the rate is above 50 frames a second, or `out` refuses bytes.
@@ -43,20 +46,35 @@ pub fn write_gif(clip: &Clip, recipe: &Value, out: &mut impl Write) -> Result<()
 
 fn encode(clip: &Clip, recipe: &Value, out: &mut impl Write) -> Result<(), EncodingError> {
     let (width, height) = (clip.width() as u16, clip.height() as u16);
-    let mut palette = Palette::of(clip);
-    let mut encoder = Encoder::new(out, width, height, &palette.colors)?;
+    let mut colors = Colors::of(clip);
+    let shared: &[u8] = match &colors {
+        Colors::Exact(palette) => &palette.colors,
+        Colors::ExactInEach => &[],
+        Colors::Near(palette) => &palette.colors,
+    };
+    let mut encoder = Encoder::new(out, width, height, shared)?;
     encoder.set_repeat(Repeat::Infinite)?;
     let comment = ascii(&recipe.to_string());
     let blocks: Vec<&[u8]> = comment.as_bytes().chunks(255).collect();
     encoder.write_raw_extension(gif::AnyExtension(COMMENT), &blocks)?;
     for (index, pixels) in clip.frames().iter().enumerate() {
+        let (palette, indices) = match &mut colors {
+            Colors::Exact(palette) => (None, palette.map(pixels)),
+            Colors::ExactInEach => {
+                let palette = Exact::of([&pixels[..]]).unwrap_or_default();
+                let indices = palette.map(pixels);
+                (Some(palette.colors), indices)
+            }
+            Colors::Near(palette) => (None, palette.map(pixels, clip.width() as usize)),
+        };
         let frame = Frame {
+            palette,
             width,
             height,
             // The error of each rounding is made good by the next frame.
             delay: (hundredths(clip.fps(), index + 1) - hundredths(clip.fps(), index)) as u16,
             dispose: DisposalMethod::Keep,
-            buffer: palette.map(pixels, clip.width() as usize).into(),
+            buffer: indices.into(),
             ..Frame::default()
         };
         encoder.write_frame(&frame)?;
@@ -83,6 +101,58 @@ fn ascii(json: &str) -> String {
         }
     }
     text
+}
+
+/// How the colours of a clip go into palettes.
+enum Colors {
+    /// All frames together have at most 256.
+    Exact(Exact),
+    /// Each frame has, and brings its own palette.
+    ExactInEach,
+    Near(Palette),
+}
+
+impl Colors {
+    fn of(clip: &Clip) -> Self {
+        let frames = || clip.frames().iter().map(Vec::as_slice);
+        if let Some(palette) = Exact::of(frames()) {
+            Self::Exact(palette)
+        } else if frames().all(|frame| Exact::of([frame]).is_some()) {
+            Self::ExactInEach
+        } else {
+            Self::Near(Palette::of(clip))
+        }
+    }
+}
+
+/// At most 256 colours, each of them as it is.
+#[derive(Default)]
+struct Exact {
+    colors: Vec<u8>,
+    index: BTreeMap<[u8; 3], u8>,
+}
+
+impl Exact {
+    fn of<'a>(frames: impl IntoIterator<Item = &'a [u8]>) -> Option<Self> {
+        let mut exact = Self::default();
+        let mut last = None;
+        for &pixel in frames.into_iter().flat_map(|frame| frame.as_chunks().0) {
+            // Neighbours are often equal.
+            if last.replace(pixel) == Some(pixel) || exact.index.contains_key(&pixel) {
+                continue;
+            }
+            exact
+                .index
+                .insert(pixel, u8::try_from(exact.index.len()).ok()?);
+            exact.colors.extend(pixel);
+        }
+        Some(exact)
+    }
+
+    fn map(&self, pixels: &[u8]) -> Vec<u8> {
+        let pixels: &[[u8; 3]] = pixels.as_chunks().0;
+        pixels.iter().map(|pixel| self.index[pixel]).collect()
+    }
 }
 
 /// 256 colours, and the nearest of them for each colour with six bits a channel.
@@ -154,7 +224,8 @@ pub(crate) fn read(file: impl Read) -> Result<(Shape, Option<String>), String> {
         return Err(format!("its header says {width}x{height} pixels"));
     }
 
-    let (mut frames, mut time, mut comment) = (0u64, 0u64, Vec::new());
+    // When each frame begins, and the end of the last.
+    let (mut starts, mut time, mut end, mut comment) = (Vec::new(), 0, 0, Vec::new());
     loop {
         match blocks.take()? {
             [IMAGE] => {
@@ -162,13 +233,14 @@ pub(crate) fn read(file: impl Read) -> Result<(Shape, Option<String>), String> {
                 blocks.skip_table(place[8])?;
                 let [_code_size] = blocks.take()?;
                 blocks.sub_blocks(0)?;
-                frames += 1;
+                starts.push(time);
+                time = end;
             }
             [EXTENSION] => match blocks.take()? {
                 [CONTROL] => {
                     let control = blocks.sub_blocks(4)?;
                     let delay = control.get(1..3).ok_or("a frame's delay is cut short")?;
-                    time += u64::from(u16::from_le_bytes([delay[0], delay[1]]));
+                    end = time + u64::from(u16::from_le_bytes([delay[0], delay[1]]));
                 }
                 [COMMENT] if comment.is_empty() => comment = blocks.sub_blocks(MAX_RECIPE)?,
                 _ => drop(blocks.sub_blocks(0)?),
@@ -181,24 +253,17 @@ pub(crate) fn read(file: impl Read) -> Result<(Shape, Option<String>), String> {
             }
         }
     }
-    if frames == 0 {
+    if starts.is_empty() {
         return Err("it holds no frame".into());
     }
     let shape = Shape {
         width,
         height,
-        frames: frames as usize,
-        fps: rate(frames, time),
+        frames: starts.len(),
+        // A still GIF has no rate.
+        fps: rate(100, &starts, end),
     };
     Ok((shape, String::from_utf8(comment).ok()))
-}
-
-/// Frames per second from a time in hundredths; a still GIF has none.
-fn rate(frames: u64, time: u64) -> Option<Fps> {
-    let num = u32::try_from(frames * 100).ok()?;
-    let den = u32::try_from(time).ok().filter(|&t| t > 0)?;
-    let divisor = gcd(num, den);
-    Fps::new(num / divisor, den / divisor).ok()
 }
 
 struct Blocks<R>(BufReader<R>);

@@ -17,7 +17,7 @@ pub(crate) const MAX_RECIPE: usize = 8 << 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// MP4 video.
+    /// MP4 or MOV video.
     Mp4,
     /// GIF animation.
     Gif,
@@ -50,7 +50,7 @@ pub struct Probe {
     /// Number of frames.
     pub frames: usize,
     /// Frames per second; a GIF counts in hundredths of a second, so its rate is
-    /// close to the one asked for; stills and folders have none.
+    /// the common one that they mean, or close to it; stills and folders have none.
     pub fps: Option<Fps>,
     /// The recipe, when the file carries one.
     pub recipe: Option<Value>,
@@ -71,7 +71,7 @@ pub fn probe(path: &Path) -> Result<Probe, MediaError> {
         .take(12)
         .read_to_end(&mut head)
         .map_err(io)?;
-    let kind = if head.get(4..8) == Some(b"ftyp") {
+    let kind = if head.get(4..8).is_some_and(mp4::is_first) {
         Kind::Mp4
     } else if head.starts_with(b"GIF8") {
         Kind::Gif

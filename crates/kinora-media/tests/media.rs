@@ -1,42 +1,17 @@
 //! Clips go to files and come back; damaged files and full disks end in an error.
 
+mod shared;
+
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
-use std::process::Command;
 
 use kinora_media::{
     Clip, Fps, Kind, MediaError, Output, Shape, probe, read_recipe, write, write_gif, write_mp4,
 };
 use serde_json::{Value, json};
 
-/// A disc that crosses a coloured ramp.
-fn clip(width: u32, height: u32, frames: usize, fps: Fps) -> Clip {
-    let frame = |index: usize| {
-        let centre = width as f32 * (index as f32 + 0.5) / frames as f32;
-        let pixel = |x: u32, y: u32| {
-            let (dx, dy) = (x as f32 - centre, y as f32 - height as f32 / 2.0);
-            let inside = dx.hypot(dy) < height as f32 / 4.0;
-            if inside {
-                [230, 90, 30]
-            } else {
-                [(x * 255 / width) as u8, (y * 255 / height) as u8, 120]
-            }
-        };
-        (0..height)
-            .flat_map(|y| (0..width).flat_map(move |x| pixel(x, y)))
-            .collect()
-    };
-    Clip::new(width, height, fps, (0..frames).map(frame).collect()).unwrap()
-}
-
-fn film() -> Fps {
-    Fps::new(24_000, 1001).unwrap()
-}
-
-fn recipe() -> Value {
-    json!({"prompt": "Ein Fuchs läuft durch den Schnee 🦊", "seed": 7, "model": "kinora-1"})
-}
+use shared::{clip, film, luma_psnr, recipe, run, third_parties_wanted};
 
 fn write_to(path: &Path, clip: &Clip) -> Result<(), MediaError> {
     write(clip, &recipe(), &Output::parse(path)?)
@@ -68,9 +43,8 @@ fn each_format_gives_back_shape_and_recipe() {
         );
         assert_eq!(found.recipe, Some(recipe()), "{name}");
         match kind {
-            Kind::Mp4 => assert_eq!(found.fps, Some(film())),
-            // Nine frames at 23.976 are 37.5 hundredths of a second.
-            Kind::Gif => assert_eq!(found.fps, Some(Fps::new(900, 38).unwrap())),
+            // Nine frames at 23.976 are 37.5 hundredths of a second, in whole ones 38.
+            Kind::Mp4 | Kind::Gif => assert_eq!(found.fps, Some(film())),
             Kind::Png | Kind::Frames => assert_eq!(found.fps, None),
         }
     }
@@ -312,44 +286,6 @@ fn damaged_files_end_in_a_sentence() {
         let message = probe(&damaged).unwrap_err().to_string();
         assert!(message.contains(words), "{lie}: {message}");
     }
-}
-
-/// ffprobe and ffmpeg are third parties that must agree; a machine without them
-/// says so and goes on, and CI sets the variable.
-fn third_parties_wanted() -> bool {
-    let wanted = std::env::var("KINORA_TEST_FFPROBE").is_ok_and(|v| v == "1");
-    if !wanted {
-        // Straight to standard error: the harness would swallow a print.
-        let _ = writeln!(
-            io::stderr(),
-            "not checked against ffprobe: set KINORA_TEST_FFPROBE=1 to do so"
-        );
-    }
-    wanted
-}
-
-fn run(program: &str, args: &[&str]) -> Vec<u8> {
-    let output = Command::new(program)
-        .args(args)
-        .output()
-        .unwrap_or_else(|e| panic!("{program} does not start: {e}"));
-    assert!(
-        output.status.success(),
-        "{program}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    output.stdout
-}
-
-/// Of luma alone: 4:2:0 blurs the colour of sharp edges at any quality.
-fn luma_psnr(clip: &Clip, decoded: &[u8]) -> f64 {
-    let source = clip.frames().concat();
-    assert_eq!(source.len(), decoded.len());
-    let luma =
-        |p: &[u8]| 0.2126 * f64::from(p[0]) + 0.7152 * f64::from(p[1]) + 0.0722 * f64::from(p[2]);
-    let pairs = source.chunks_exact(3).zip(decoded.chunks_exact(3));
-    let square: f64 = pairs.map(|(a, b)| (luma(a) - luma(b)).powi(2)).sum();
-    10.0 * (255.0f64.powi(2) * (source.len() / 3) as f64 / square).log10()
 }
 
 #[test]

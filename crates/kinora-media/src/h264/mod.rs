@@ -1,17 +1,22 @@
-//! H.264 frames from a clip, by OpenH264, compiled from its source.
+//! H.264 from frames and back, by OpenH264, compiled from its source.
 //!
 //! Cisco pays the patent licence for the library it hands out as a binary, not for
 //! one compiled elsewhere: who sells or ships copies has to look into that.
 
+mod decode;
+mod sps;
+
 use openh264::encoder::{
-    BitRate, Complexity, Encoder, EncoderConfig, FrameRate, FrameType, IntraFramePeriod, Profile,
-    QpRange, RateControlMode, SpsPpsStrategy, VuiConfig,
+    BitRate, Complexity, EncoderConfig, FrameRate, FrameType, IntraFramePeriod, Profile, QpRange,
+    RateControlMode, SpsPpsStrategy, VuiConfig,
 };
 use openh264::formats::YUVSlices;
 use openh264::{OpenH264API, Timestamp};
 
-use crate::color::rgb_to_yuv420;
-use crate::{Clip, MediaError, Shape};
+pub(crate) use self::decode::decode;
+pub(crate) use self::sps::Sps;
+use crate::color::{Color, Yuv420, rgb_to_yuv420};
+use crate::{Clip, Fps, MediaError, Shape};
 
 /// One constant quantiser for each block of each frame: no rate control, so no
 /// state but the frames decides the bytes. 16 is visually lossless on clips a
@@ -21,6 +26,7 @@ use crate::{Clip, MediaError, Shape};
 const QPS: [u8; 4] = [16, 24, 32, 40];
 
 /// A stream in the form MP4 stores it.
+#[derive(Default)]
 pub(crate) struct Stream {
     /// Sequence parameter set, without start code.
     pub sps: Vec<u8>,
@@ -55,57 +61,102 @@ pub(crate) fn check(shape: Shape) -> Result<(), MediaError> {
     Ok(())
 }
 
-/// Encodes all frames. The first is a key frame, then one every two seconds.
-pub(crate) fn encode(clip: &Clip) -> Result<Stream, MediaError> {
-    check(Shape::of(clip))?;
-    let [finest, coarser @ ..] = QPS;
-    coarser.iter().fold(encode_at(clip, finest), |stream, &qp| {
-        stream.or_else(|_| encode_at(clip, qp))
+/// Encodes the frames that `feed` pushes. The first is a key frame, then comes
+/// one every two seconds. `feed` runs again, with a coarser quantiser, when the
+/// encoder refused a frame.
+pub(crate) fn encode<E: From<MediaError>>(
+    shape: Shape,
+    color: Color,
+    mut feed: impl FnMut(&mut Encoder) -> Result<(), E>,
+) -> Result<Stream, E> {
+    check(shape)?;
+    let [finer @ .., coarsest] = QPS;
+    for qp in finer {
+        let mut encoder = Encoder::new(shape, color, qp)?;
+        let fed = feed(&mut encoder);
+        if !encoder.refused {
+            fed?;
+            return Ok(encoder.finish()?);
+        }
+    }
+    let mut encoder = Encoder::new(shape, color, coarsest)?;
+    feed(&mut encoder)?;
+    Ok(encoder.finish()?)
+}
+
+/// Encodes all frames of a clip.
+pub(crate) fn encode_clip(clip: &Clip) -> Result<Stream, MediaError> {
+    let (width, height) = (clip.width() as usize, clip.height() as usize);
+    encode(Shape::of(clip), Color::BT709, |encoder| {
+        let mut frames = clip.frames().iter();
+        frames.try_for_each(|frame| encoder.push(&rgb_to_yuv420(frame, width, height)))
     })
 }
 
-/// All frames with the quantiser `qp`, 0 (finest) to 51.
-fn encode_at(clip: &Clip, qp: u8) -> Result<Stream, MediaError> {
-    let fps = clip.fps().as_f64();
-    let config = EncoderConfig::new()
-        .rate_control_mode(RateControlMode::Bufferbased)
-        .qp(QpRange::new(qp, qp))
-        .bitrate(BitRate::from_bps(50_000_000))
-        .max_frame_rate(FrameRate::from_hz(fps.clamp(1.0, 60.0) as f32))
-        .intra_frame_period(IntraFramePeriod::from_num_frames(
-            (2.0 * fps).round().max(1.0) as u32,
-        ))
-        .profile(Profile::High)
-        .complexity(Complexity::High)
-        .sps_pps_strategy(SpsPpsStrategy::ConstantId)
-        .num_threads(1)
-        .skip_frames(false)
-        .scene_change_detect(false)
-        .adaptive_quantization(false)
-        .background_detection(false)
-        .vui(VuiConfig::bt709());
-    let failed = |reason: String| MediaError::Encode {
-        format: "H.264",
-        reason,
-    };
-    let mut encoder = Encoder::with_api_config(OpenH264API::from_source(), config)
-        .map_err(|e| failed(e.to_string()))?;
+/// An encoder of one constant quantiser, and what it has made so far.
+pub(crate) struct Encoder {
+    inner: openh264::encoder::Encoder,
+    stream: Stream,
+    width: usize,
+    height: usize,
+    fps: f64,
+    refused: bool,
+}
 
-    let (width, height) = (clip.width() as usize, clip.height() as usize);
-    let mut stream = Stream {
-        sps: Vec::new(),
-        pps: Vec::new(),
-        samples: Vec::with_capacity(clip.frames().len()),
-    };
-    for (index, frame) in clip.frames().iter().enumerate() {
-        let yuv = rgb_to_yuv420(frame, width, height);
+impl Encoder {
+    /// `qp` from 0 (finest) to 51.
+    fn new(shape: Shape, color: Color, qp: u8) -> Result<Self, MediaError> {
+        let fps = shape.fps.map_or(1.0, Fps::as_f64);
+        let vui = vui(color)
+            .ok_or_else(|| failed("its colour space has no name in the encoder".into()))?;
+        let config = EncoderConfig::new()
+            .rate_control_mode(RateControlMode::Bufferbased)
+            .qp(QpRange::new(qp, qp))
+            .bitrate(BitRate::from_bps(50_000_000))
+            .max_frame_rate(FrameRate::from_hz(fps.clamp(1.0, 60.0) as f32))
+            .intra_frame_period(IntraFramePeriod::from_num_frames(
+                (2.0 * fps).round().max(1.0) as u32,
+            ))
+            .profile(Profile::High)
+            .complexity(Complexity::High)
+            .sps_pps_strategy(SpsPpsStrategy::ConstantId)
+            .num_threads(1)
+            .skip_frames(false)
+            .scene_change_detect(false)
+            .adaptive_quantization(false)
+            .background_detection(false)
+            .vui(vui);
+        let inner = openh264::encoder::Encoder::with_api_config(OpenH264API::from_source(), config)
+            .map_err(|e| failed(e.to_string()))?;
+        Ok(Self {
+            inner,
+            stream: Stream::default(),
+            width: shape.width as usize,
+            height: shape.height as usize,
+            fps,
+            refused: false,
+        })
+    }
+
+    /// Encodes the next frame, which has the size given at first.
+    pub(crate) fn push(&mut self, yuv: &Yuv420) -> Result<(), MediaError> {
+        let sample = self.sample(yuv);
+        self.refused |= sample.is_err();
+        self.stream.samples.push(sample?);
+        Ok(())
+    }
+
+    fn sample(&mut self, yuv: &Yuv420) -> Result<Sample, MediaError> {
+        let index = self.stream.samples.len();
+        let (width, height) = (self.width, self.height);
         let planes = YUVSlices::new(
             (&yuv.y, &yuv.u, &yuv.v),
             (width, height),
             (width, width / 2, width / 2),
         );
-        let at = Timestamp::from_millis((clip.fps().seconds(index) * 1000.0).round() as u64);
-        let coded = encoder
+        let at = Timestamp::from_millis((index as f64 / self.fps * 1000.0).round() as u64);
+        let coded = self
+            .inner
             .encode_at(&planes, at)
             .map_err(|e| failed(format!("frame {index}: {e}")))?;
 
@@ -119,8 +170,8 @@ fn encode_at(clip: &Clip, qp: u8) -> Result<Stream, MediaError> {
                 let nal = without_start_code(nal);
                 // nal_unit_type, H.264 table 7-1.
                 match nal.first().map(|b| b & 0x1f) {
-                    Some(7) => stream.sps = nal.to_vec(),
-                    Some(8) => stream.pps = nal.to_vec(),
+                    Some(7) => self.stream.sps = nal.to_vec(),
+                    Some(8) => self.stream.pps = nal.to_vec(),
                     Some(_) => {
                         sample.bytes.extend((nal.len() as u32).to_be_bytes());
                         sample.bytes.extend(nal);
@@ -132,14 +183,64 @@ fn encode_at(clip: &Clip, qp: u8) -> Result<Stream, MediaError> {
         if sample.bytes.is_empty() {
             return Err(failed(format!("frame {index} came back empty")));
         }
-        stream.samples.push(sample);
+        Ok(sample)
     }
-    if stream.sps.len() < 4 || stream.pps.is_empty() || !stream.samples[0].key {
-        return Err(failed(
-            "the stream does not begin with a key frame and its parameters".into(),
-        ));
+
+    fn finish(self) -> Result<Stream, MediaError> {
+        let Stream { sps, pps, samples } = &self.stream;
+        if sps.len() < 4 || pps.is_empty() || !samples.first().is_some_and(|first| first.key) {
+            return Err(failed(
+                "the stream does not begin with a key frame and its parameters".into(),
+            ));
+        }
+        Ok(self.stream)
     }
-    Ok(stream)
+}
+
+fn failed(reason: String) -> MediaError {
+    MediaError::Encode {
+        format: "H.264",
+        reason,
+    }
+}
+
+/// The colours in the encoder's words; `None` for the rare ones it can't say.
+pub(crate) fn vui(color: Color) -> Option<VuiConfig> {
+    use openh264::encoder::{ColorPrimaries, MatrixCoefficients, TransferCharacteristics};
+    let primaries = [
+        ColorPrimaries::Bt709,
+        ColorPrimaries::Unspecified,
+        ColorPrimaries::Bt470BG,
+        ColorPrimaries::Smpte170M,
+        ColorPrimaries::Bt2020,
+    ];
+    let transfers = [
+        TransferCharacteristics::Bt709,
+        TransferCharacteristics::Unspecified,
+        TransferCharacteristics::Smpte170M,
+        TransferCharacteristics::Srgb,
+    ];
+    let matrices = [
+        MatrixCoefficients::Bt709,
+        MatrixCoefficients::Unspecified,
+        MatrixCoefficients::Bt470Bg,
+        MatrixCoefficients::Smpte170M,
+        MatrixCoefficients::Bt2020Ncl,
+    ];
+    let primary = primaries
+        .into_iter()
+        .find(|p| p.as_u8() == color.primaries)?;
+    let transfer = transfers
+        .into_iter()
+        .find(|t| t.as_u8() == color.transfer)?;
+    let matrix = matrices.into_iter().find(|m| m.as_u8() == color.matrix)?;
+    Some(
+        VuiConfig::new()
+            .color_primaries(primary)
+            .transfer_characteristics(transfer)
+            .matrix_coefficients(matrix)
+            .full_range(color.full),
+    )
 }
 
 fn without_start_code(nal: &[u8]) -> &[u8] {
@@ -154,8 +255,6 @@ mod tests {
     use openh264::formats::YUVSource;
 
     use super::*;
-    use crate::Fps;
-
     #[test]
     fn the_decoded_luma_is_close_to_the_source() {
         let (width, height, count) = (100usize, 70usize, 7usize);
@@ -169,7 +268,7 @@ mod tests {
         };
         let frames: Vec<_> = (0..count).map(picture).collect();
         let clip = Clip::new(width as u32, height as u32, Fps::new(2, 1).unwrap(), frames).unwrap();
-        let stream = encode(&clip).unwrap();
+        let stream = encode_clip(&clip).unwrap();
         let keys: Vec<_> = stream.samples.iter().map(|sample| sample.key).collect();
         assert_eq!(
             keys,
@@ -227,6 +326,6 @@ mod tests {
         };
         let frames = (0..2).map(|_| (0..192 * 128 * 3).map(|_| byte()).collect());
         let clip = Clip::new(192, 128, Fps::new(12, 1).unwrap(), frames.collect()).unwrap();
-        assert_eq!(encode(&clip).unwrap().samples.len(), 2);
+        assert_eq!(encode_clip(&clip).unwrap().samples.len(), 2);
     }
 }
