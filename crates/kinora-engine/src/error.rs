@@ -1,6 +1,6 @@
 //! What can go wrong on the way to a clip, and whose fault it is.
 
-use crate::{LatentsError, OpenError, PlanError, RecipeError};
+use crate::{ConditioningError, LatentsError, OpenError, PlanError, RecipeError};
 use kinora_media::MediaError;
 use kinora_models::registry::ModelError;
 use std::io;
@@ -23,6 +23,9 @@ pub enum EngineError {
     /// Latents can't be read or written.
     #[error(transparent)]
     Latents(#[from] LatentsError),
+    /// What is given is not of the clip.
+    #[error(transparent)]
+    Conditioning(#[from] ConditioningError),
     /// The clip can't be made or written.
     #[error(transparent)]
     Media(#[from] MediaError),

@@ -1,8 +1,10 @@
 //! Generation, from a plan to a clip, in one readable function.
 
+use crate::conditioning::{Conditioning, ConditioningError};
+use crate::known::{self, Known};
 use crate::{EngineError, Latents, Plan};
 use burn::tensor::{Device, Tensor};
-use kinora_diffusion::{Branches, Guidance, Step, denoiser, shifted};
+use kinora_diffusion::{Branches, Guidance, Step, denoiser, noised, shifted};
 use kinora_media::Clip;
 use kinora_models::kinora1::{SPATIAL_COMPRESSION, Text, VaeCache};
 use kinora_models::registry::Model;
@@ -21,6 +23,8 @@ pub struct Job<'a> {
     pub model: &'a Model,
     /// Where the model's weights are.
     pub device: &'a Device,
+    /// What is known of the clip besides its prompt.
+    pub conditioning: &'a Conditioning,
     /// Where to begin; `None` is the noise of the plan's seed.
     pub start: Option<Latents>,
     /// Where to keep the finished latents, before they are decoded.
@@ -32,9 +36,9 @@ pub struct Job<'a> {
 /// What happened in a job.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Event {
-    /// The sampler has finished a step.
+    /// The sampler has finished a step; of a clip that is painted in parts, the steps of all are counted.
     Sampled(Step),
-    /// So many frames of so many are decoded.
+    /// So many frames of so many are there.
     Decoded {
         /// Frames finished.
         done: usize,
@@ -43,52 +47,121 @@ pub enum Event {
     },
 }
 
-/// Makes a clip.
+/// Makes a clip: at once, or part after part, each of which continues what is there.
 ///
 /// # Errors
-/// [`EngineError::Cancelled`] when the job's flag is set; when the latents can't be kept; when the model's numbers
-/// are not finite.
+/// [`EngineError::Cancelled`] when the job's flag is set; when the conditioning is not that of such a clip; when the
+/// latents can't be kept; when the model's numbers are not finite.
 pub fn generate(job: &Job<'_>, mut on_event: impl FnMut(Event)) -> Result<Clip, EngineError> {
     let Job {
-        plan,
-        model,
-        device,
-        ..
+        plan, conditioning, ..
     } = *job;
+    conditioning.check(plan)?;
+    let mut frames = held(job);
+    let windows = conditioning.windows(frames.len());
+    if windows.len() > 1 && (job.start.is_some() || job.save_latents.is_some()) {
+        return Err(ConditioningError::LatentsOfParts(windows.len()).into());
+    }
+    for (index, window) in windows.iter().enumerate() {
+        let known = (!conditioning.is_empty() || index > 0)
+            .then(|| Known::encode(conditioning, &frames, window, (plan, job.model, job.device)));
+        let part = Plan {
+            prompt: conditioning.prompt(window.painted.start, plan).to_owned(),
+            frames: window.len as u32,
+            ..plan.clone()
+        };
+        let latents = paint(job, &part, index, known, |step| {
+            on_event(Event::Sampled(Step {
+                done: index * step.of + step.done,
+                of: windows.len() * step.of,
+                ..step
+            }));
+        })?;
+        if let Some(path) = job.save_latents {
+            latents.save(path)?;
+        }
+        let of = frames.len();
+        let start = window.painted.start;
+        let decoded = decode(job, &part, latents, |done| {
+            let done = (start + done).min(of);
+            on_event(Event::Decoded { done, of });
+        })?;
+        known::join(
+            conditioning,
+            &mut frames,
+            window,
+            &decoded,
+            plan.width as usize,
+        );
+    }
+    let frames = frames.into_iter().flatten().collect();
+    Ok(Clip::new(plan.width, plan.height, plan.fps, frames)?)
+}
+
+/// The frames that are given whole; the others are still to be painted.
+fn held(job: &Job<'_>) -> Vec<Option<Vec<u8>>> {
+    let picture = |index| job.conditioning.picture(index).filter(|p| p.is_held());
+    (0..job.plan.frames as usize)
+        .map(|index| Some(picture(index)?.pixels.clone()))
+        .collect()
+}
+
+/// Latents of the clip that `plan` describes, the `index`-th part of the job's.
+fn paint(
+    job: &Job<'_>,
+    plan: &Plan,
+    index: usize,
+    known: Option<Known>,
+    mut on_step: impl FnMut(Step),
+) -> Result<Latents, EngineError> {
+    let Job { model, device, .. } = *job;
     let positive = read(job, &[&plan.prompt]);
     let both = read(job, &[&plan.prompt, &plan.negative]);
+    let start = start(job, plan, index, known.as_ref());
 
-    let start = match &job.start {
-        Some(latents) => latents.clone(),
-        None => Latents::noise(
-            plan.seed,
-            plan.latent_shape(model.config.vae.latent_channels),
-            device,
-        ),
-    };
     let velocity = |x: Tensor<5>, sigma: f64, branches: Branches| {
         job.check()?;
         let text = match branches {
             Branches::Positive => &positive,
             Branches::Both => &both,
         };
-        let sigma = Tensor::full([x.dims()[0]], sigma, device);
-        Ok::<_, EngineError>(model.painter.dit.forward(x, sigma, None, text))
+        let batch = x.dims()[0];
+        let sigma = Tensor::full([batch], sigma, device);
+        let share = known.as_ref().map(|k| k.share.clone().repeat_dim(0, batch)); // (B, T, h, w, 1)
+        let velocity = model.painter.dit.forward(x, sigma, share.clone(), text);
+        Ok::<_, EngineError>(match share {
+            Some(share) => velocity * (1.0 - share), // what is given stays
+            None => velocity,
+        })
     };
     let denoise = denoiser(velocity, Guidance::everywhere(plan.guidance));
     let sigmas = shifted(plan.steps as usize, plan.shift, start.sigma);
     let values = plan.sampler.run(denoise, start.values, &sigmas, |step| {
-        on_event(Event::Sampled(step));
+        on_step(step);
         job.check()
     })?;
     if !values.clone().abs().max().into_scalar::<f32>().is_finite() {
         return Err(EngineError::NotFinite);
     }
-    let latents = Latents { values, sigma: 0.0 };
-    if let Some(path) = job.save_latents {
-        latents.save(path)?;
+    Ok(Latents { values, sigma: 0.0 })
+}
+
+/// Where the sampler begins: noise, or what is known with as much noise as each position has to lose.
+fn start(job: &Job<'_>, plan: &Plan, index: usize, known: Option<&Known>) -> Latents {
+    if let Some(latents) = &job.start {
+        return latents.clone();
     }
-    decode(job, latents, on_event)
+    let channels = job.model.config.vae.latent_channels;
+    let noise = Latents::noise(plan, index as u64, channels, job.device);
+    let Some(Known { latent, share }) = known else {
+        return noise;
+    };
+    let sigma = job.conditioning.base.as_ref().map_or(1.0, |b| b.strength);
+    let level = (1.0 - share.clone()) * sigma; // (1, T, h, w, 1)
+    Latents {
+        values: noised(latent.clone(), noise.values, level),
+        sigma,
+    }
 }
 
 impl Job<'_> {
@@ -109,31 +182,30 @@ fn read(job: &Job<'_>, prompts: &[&str]) -> Text {
     job.model.painter.text.forward(&ids, job.device)
 }
 
-/// Latents to frames, a few latent frames at a time; frames that the model made beyond the plan's are left out.
+/// Latents to the frames of `plan`, a few latent frames at a time.
 fn decode(
     job: &Job<'_>,
+    plan: &Plan,
     latents: Latents,
-    mut on_event: impl FnMut(Event),
-) -> Result<Clip, EngineError> {
-    let Job { plan, model, .. } = *job;
+    mut on_frames: impl FnMut(usize),
+) -> Result<Vec<Vec<u8>>, EngineError> {
+    let Job { model, device, .. } = *job;
     let stats = &model.config.latent;
-    let channels = |values: &[f32]| {
-        Tensor::<1>::from_floats(values, job.device).reshape([1, 1, 1, 1, values.len()])
-    };
-    let latent = latents.values * channels(&stats.std) + channels(&stats.mean); // (1, T, h, w, C)
+    let latent = latents.values * channels(&stats.std, device) + channels(&stats.mean, device); // (1, T, h, w, C)
 
     let (mut cache, mut frames) = (VaeCache::default(), Vec::new());
     for chunk in latent.split(decode_frames(plan), 1) {
         job.check()?;
         let video = model.vae.decode_chunk(chunk, &mut cache); // (1, n, H, W, 3)
         frames.extend(pixels(video));
-        on_event(Event::Decoded {
-            done: frames.len().min(plan.frames as usize),
-            of: plan.frames as usize,
-        });
+        on_frames(frames.len());
     }
-    frames.truncate(plan.frames as usize);
-    Ok(Clip::new(plan.width, plan.height, plan.fps, frames)?)
+    Ok(frames)
+}
+
+/// One value for each latent channel, `[1, 1, 1, 1, C]`.
+pub(crate) fn channels(values: &[f32], device: &Device) -> Tensor<5> {
+    Tensor::<1>::from_floats(values, device).reshape([1, 1, 1, 1, values.len()])
 }
 
 /// Latent frames that are decoded at once.

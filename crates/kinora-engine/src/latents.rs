@@ -14,6 +14,9 @@ const MAX_HEADER: u64 = 1 << 20;
 /// The metadata key of the noise level.
 const SIGMA: &str = "sigma";
 
+/// One channel in so many is coarse: the first ones, which hold brightness, colour and their slopes.
+const COARSE_SHARE: usize = 16;
+
 /// Normalised latents at a noise level.
 #[derive(Clone, Debug)]
 pub struct Latents {
@@ -64,11 +67,25 @@ struct Stored {
 }
 
 impl Latents {
-    /// The pure noise of a seed, `shape` being `[1, frames, height, width, channels]`.
-    pub(crate) fn noise(seed: u64, shape: [usize; 5], device: &Device) -> Self {
-        let values = noise::normal(seed, 0, shape.iter().product());
+    /// The pure noise of `plan`'s seed and of a part of the clip, its stream, for `channels` latent channels.
+    ///
+    /// All but the first sixteenth of the channels, the coarse ones, are scaled by the temperature: a flow whose model
+    /// knows a fine channel's spread alone would answer independent draws of it, which is grain.
+    pub(crate) fn noise(plan: &Plan, stream: u64, channels: usize, device: &Device) -> Self {
+        let shape = plan.latent_shape(channels);
+        let values = noise::normal(plan.seed, stream, shape.iter().product());
+        let coarse = channels.div_ceil(COARSE_SHARE);
+        let scale = (0..channels).map(|c| {
+            if c < coarse {
+                1.0
+            } else {
+                plan.temperature as f32
+            }
+        });
+        let scale = Tensor::<1>::from_floats(scale.collect::<Vec<_>>().as_slice(), device);
+        let values = Tensor::<5>::from_data(TensorData::new(values, shape), device);
         Self {
-            values: Tensor::from_data(TensorData::new(values, shape), device),
+            values: values * scale.reshape([1, 1, 1, 1, channels]),
             sigma: 1.0,
         }
     }

@@ -4,22 +4,28 @@
 //! what was left open. [`generate`] turns the [`Plan`] into a clip, and a [`Recipe`] beside the clip says how to make
 //! it again.
 
+mod conditioning;
 mod error;
 mod generate;
+mod known;
 mod latents;
 mod memory;
 mod model;
 mod plan;
 mod recipe;
+mod repertoire;
 mod request;
+mod windows;
 
+pub use conditioning::{Base, Conditioning, ConditioningError, Picture};
 pub use error::{EngineError, Fault};
 pub use generate::{Event, Job, generate};
 pub use latents::{Latents, LatentsError};
 pub use memory::estimate;
 pub use model::{ModelFiles, OpenError};
 pub use plan::{MAX_FRAMES, MAX_PROMPT, MAX_SIDE, MAX_STEPS, Plan, PlanError, plan};
-pub use recipe::{ModelId, Recipe, RecipeError};
+pub use recipe::{Input, ModelId, Recipe, RecipeError, Source};
+pub use repertoire::{Direction, Task};
 pub use request::{Length, Request};
 
 pub use burn::tensor::Device;

@@ -1,6 +1,7 @@
 //! How much memory a clip will take, before it is begun.
 
 use crate::generate::decode_frames;
+use crate::windows::WHOLE;
 use crate::{ModelFiles, Plan};
 use kinora_models::kinora1::{DecoderConfig, latent_frames};
 
@@ -14,12 +15,17 @@ const STREAMS: u64 = 10;
 /// Bytes that [`crate::generate`] and writing the clip take at their peak, about.
 ///
 /// Weights are kept in 32 bits beside the 16-bit files they come from. Sampling and decoding follow one another, so
-/// the larger counts; finished frames are kept in RGB8 and once more in the encoder's buffers.
+/// the larger counts; finished frames are kept in RGB8 and once more in the encoder's buffers. Of a clip that is painted
+/// in parts, one part at a time is sampled.
 pub fn estimate(plan: &Plan, model: &ModelFiles) -> u64 {
     let config = &model.config;
     let weights = 3 * model.weight_bytes();
 
-    let [_, t, h, w, channels] = plan
+    let part = Plan {
+        frames: plan.frames.min(WHOLE as u32),
+        ..plan.clone()
+    };
+    let [_, t, h, w, channels] = part
         .latent_shape(config.vae.latent_channels)
         .map(|n| n as u64);
     let batch = if plan.guidance == 1.0 { 1 } else { 2 };
@@ -27,9 +33,9 @@ pub fn estimate(plan: &Plan, model: &ModelFiles) -> u64 {
     let (width, expansion) = (config.dit.width as u64, config.dit.expansion as u64);
     let fine = 4 * config.dit.fine_width as u64;
     let sampling = tokens * (width * (STREAMS + 2 * expansion)).max(fine * STREAMS) * F32
-        + 8 * t * h * w * channels * F32;
+        + 9 * t * h * w * channels * F32;
 
-    let chunk = decode_frames(plan).min(latent_frames(plan.frames as usize)) as u64;
+    let chunk = decode_frames(plan).min(latent_frames(part.frames as usize)) as u64;
     let refining = refiner(&config.vae.decoder, chunk * h * w, h * w);
 
     let pixels = u64::from(plan.width) * u64::from(plan.height) * 3;

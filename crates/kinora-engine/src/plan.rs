@@ -12,7 +12,7 @@ pub const MAX_PROMPT: usize = 4_000;
 /// Longest side, in pixels.
 pub const MAX_SIDE: u32 = 2_048;
 /// Most frames.
-pub const MAX_FRAMES: u32 = 1_001;
+pub const MAX_FRAMES: u32 = 7_201;
 /// Most sampler steps.
 pub const MAX_STEPS: u32 = 1_000;
 /// Strongest guidance.
@@ -46,6 +46,8 @@ pub struct Plan {
     pub sampler: Sampler,
     /// Shift of the sigma schedule.
     pub shift: f64,
+    /// Scale of the noise that fine detail begins from, 0 to 1: less is smoother, 1 is as in training.
+    pub temperature: f64,
 }
 
 /// Why a request can't be carried out. Each is the asker's to mend.
@@ -174,6 +176,14 @@ pub fn plan(request: &Request, model: &ModelFiles, free: Option<u64>) -> Result<
             1.0 / MAX_SHIFT,
             MAX_SHIFT,
         )?,
+        temperature: number(
+            "the temperature",
+            request
+                .temperature
+                .unwrap_or(shortest(defaults.temperature)),
+            0.0,
+            1.0,
+        )?,
     };
     let need = memory::estimate(&plan, model);
     match free {
@@ -202,6 +212,7 @@ impl Plan {
             guidance: Some(self.guidance),
             sampler: Some(self.sampler.name().to_owned()),
             shift: Some(self.shift),
+            temperature: Some(self.temperature),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::{ModelFiles, Plan, Request};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// All that decides the bytes of a clip, besides the kind of file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,6 +17,35 @@ pub struct Recipe {
     /// SHA-256 of the latents file it began from, if it did not begin from the seed's noise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init_latents: Option<String>,
+    /// What it was made from besides the prompt, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
+}
+
+/// The files that a clip was made from, and what was done with them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Source {
+    /// The command, as in `extend`.
+    pub command: String,
+    /// Its files, in order.
+    pub inputs: Vec<Input>,
+    /// Its own settings.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub options: Map<String, Value>,
+}
+
+/// A file that a clip was made from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Input {
+    /// What it was used as.
+    pub role: String,
+    /// Its name, without its folder.
+    pub file: String,
+    /// SHA-256 of its bytes; of a folder, of its files' in the order of their names.
+    pub sha256: String,
+    /// How it was brought to the clip's size, if it had another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fitted: Option<String>,
 }
 
 /// Which model, and which weights of it.
@@ -50,11 +80,38 @@ pub enum RecipeError {
     /// It began from a latents file, which is not at hand or is another.
     #[error("the clip began from a latents file with sha256 {}...; give that file with --init-latents", short(.0))]
     NeedsLatents(String),
+    /// It was made by another command.
+    #[error(
+        "the clip was made by `kinora {command}` from {files}; give that command the same files and --seed {seed}"
+    )]
+    OtherCommand {
+        /// The command.
+        command: String,
+        /// The names of its files.
+        files: String,
+        /// The seed.
+        seed: u64,
+    },
+    /// It was made from files, which are not at hand or are others.
+    #[error("the clip was made from {role} {file} with sha256 {}...; give that file with the same flag", short(.sha256))]
+    NeedsInput {
+        /// What it was used as.
+        role: String,
+        /// Its name.
+        file: String,
+        /// Its hash.
+        sha256: String,
+    },
 }
 
 impl Recipe {
     /// The recipe of a clip that `plan` and `model` make.
-    pub fn new(plan: &Plan, model: &ModelFiles, init_latents: Option<String>) -> Self {
+    pub fn new(
+        plan: &Plan,
+        model: &ModelFiles,
+        init_latents: Option<String>,
+        source: Option<Source>,
+    ) -> Self {
         Self {
             program: concat!("kinora ", env!("CARGO_PKG_VERSION")).to_owned(),
             model: ModelId {
@@ -63,6 +120,7 @@ impl Recipe {
             },
             plan: plan.clone(),
             init_latents,
+            source,
         }
     }
 
@@ -98,6 +156,34 @@ impl Recipe {
             wanted,
             found: model.sha256.clone(),
         })
+    }
+
+    /// Checks that `command` with `inputs` is what made the clip.
+    ///
+    /// # Errors
+    /// When another command did, or other files were given to it.
+    pub fn check_source(&self, command: &str, inputs: &[Input]) -> Result<(), RecipeError> {
+        let Some(source) = &self.source else {
+            return Ok(());
+        };
+        if source.command != command {
+            let names: Vec<&str> = source.inputs.iter().map(|i| i.file.as_str()).collect();
+            return Err(RecipeError::OtherCommand {
+                command: source.command.clone(),
+                files: names.join(" and "),
+                seed: self.plan.seed,
+            });
+        }
+        for (index, wanted) in source.inputs.iter().enumerate() {
+            if inputs.get(index).map(|found| &found.sha256) != Some(&wanted.sha256) {
+                return Err(RecipeError::NeedsInput {
+                    role: wanted.role.clone(),
+                    file: wanted.file.clone(),
+                    sha256: wanted.sha256.clone(),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Checks that `sha256` is that of the latents file the clip began from.

@@ -25,6 +25,8 @@ pub struct Request {
     pub sampler: Option<String>,
     /// Shift of the sigma schedule.
     pub shift: Option<f64>,
+    /// Scale of the noise that fine detail begins from.
+    pub temperature: Option<f64>,
 }
 
 /// How long a clip is.
@@ -50,6 +52,7 @@ impl Request {
             guidance: None,
             sampler: None,
             shift: None,
+            temperature: None,
         }
     }
 }

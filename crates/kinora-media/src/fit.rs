@@ -129,3 +129,58 @@ fn inside(shape: (u32, u32), room: (u32, u32)) -> (u32, u32) {
         (room.0, rounded(h * room_w, w, room_h))
     }
 }
+
+impl Clip {
+    /// The clip with its right and lower edges drawn on to `width` x `height`, neither smaller than its own.
+    ///
+    /// # Errors
+    /// When a side is above [`Clip::MAX_SIDE`].
+    pub fn edges_drawn_on(&self, width: u32, height: u32) -> Result<Self, MediaError> {
+        let [w, h, to_w, to_h] =
+            [self.width(), self.height(), width, height].map(|side| side as usize);
+        let line = |line: &[u8]| {
+            let last = line.last_chunk::<3>().copied().unwrap_or_default();
+            let more = std::iter::repeat_n(last, to_w.saturating_sub(w)).flatten();
+            line.iter().copied().chain(more).collect::<Vec<u8>>()
+        };
+        let frames = self.frames().iter().map(|frame| {
+            let lines = frame.chunks_exact(w * 3).map(line);
+            let mut drawn = lines.collect::<Vec<_>>().concat();
+            let last = drawn[drawn.len() - to_w.max(w) * 3..].to_vec();
+            for _ in h..to_h {
+                drawn.extend_from_slice(&last);
+            }
+            drawn
+        });
+        Self::new(width, height, self.fps(), frames.collect())
+    }
+
+    /// The upper left part of `width` x `height`, neither larger than its own.
+    ///
+    /// # Errors
+    /// When a side is zero or larger than the clip's.
+    pub fn corner(&self, width: u32, height: u32) -> Result<Self, MediaError> {
+        if width > self.width() || height > self.height() {
+            return Err(MediaError::Clip(format!(
+                "{width}x{height} pixels can't be cut out of {}x{}",
+                self.width(),
+                self.height()
+            )));
+        }
+        let (from, to) = (self.width() as usize * 3, width as usize * 3);
+        let frames = self.frames().iter().map(|frame| {
+            let lines = frame.chunks_exact(from).take(height as usize);
+            lines.flat_map(|line| &line[..to]).copied().collect()
+        });
+        Self::new(width, height, self.fps(), frames.collect())
+    }
+
+    /// The frames in `range`.
+    ///
+    /// # Errors
+    /// When there are none.
+    pub fn part(&self, range: std::ops::Range<usize>) -> Result<Self, MediaError> {
+        let frames = self.frames().get(range).unwrap_or_default().to_vec();
+        Self::new(self.width(), self.height(), self.fps(), frames)
+    }
+}

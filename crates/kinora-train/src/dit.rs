@@ -408,6 +408,7 @@ impl Task for DitTask {
                 guidance: f64::from(self.model.defaults.guidance),
                 sampler: export::sampler(&self.model.defaults)?,
                 shift: f64::from(self.model.defaults.shift),
+                temperature: f64::from(self.model.defaults.temperature),
             })
         };
         let plans = (self.config.prompts.iter().zip(0..))

@@ -1,7 +1,7 @@
 //! Contact sheets of prompts: what a model makes of them, to be looked at.
 
 use crate::TrainError;
-use kinora_engine::{Device, Job, Model, Plan, generate};
+use kinora_engine::{Conditioning, Device, Job, Model, Plan, generate};
 use kinora_media::SheetRow;
 use std::sync::atomic::AtomicBool;
 
@@ -25,6 +25,7 @@ pub fn gallery(
                 plan,
                 model,
                 device: &device,
+                conditioning: &Conditioning::default(),
                 start: None,
                 save_latents: None,
                 cancel: stop,

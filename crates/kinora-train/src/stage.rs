@@ -9,7 +9,7 @@ use crate::{
     recognition::Judge,
     run::Event,
 };
-use kinora_engine::{Device, Job, Model, Plan, PlanError, generate};
+use kinora_engine::{Conditioning, Device, Job, Model, Plan, PlanError, generate};
 use kinora_media::SheetRow;
 use kinora_stage::{Format, Length, Scene, caption, render, reserved};
 use rand::Rng;
@@ -128,6 +128,7 @@ pub fn evaluate_stage(
             plan: &plan,
             model,
             device: &device,
+            conditioning: &Conditioning::default(),
             start: None,
             save_latents: None,
             cancel: stop,

@@ -110,6 +110,8 @@ pub struct Defaults {
     pub sampler: String,
     /// Shift of the sigma schedule.
     pub shift: f32,
+    /// Scale of the starting noise in the fine channels; 1 is the noise that training saw.
+    pub temperature: f32,
 }
 
 /// Why a configuration can't be used.

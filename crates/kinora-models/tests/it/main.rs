@@ -49,6 +49,7 @@ fn config() -> Config {
             guidance: 3.0,
             sampler: "euler".into(),
             shift: 1.0,
+            temperature: 1.0,
         },
     }
 }
@@ -221,7 +222,7 @@ fn the_empty_caption_is_finite_and_too_long_ones_are_cut() {
     let x = random([2, 1, 2, 2, 4], 0);
     let velocity = painter
         .dit
-        .forward(x, Tensor::from_floats([0.1, 0.9], &device), &text);
+        .forward(x, Tensor::from_floats([0.1, 0.9], &device), None, &text);
     assert!(velocity.abs().sum().into_scalar::<f32>().is_finite());
 }
 

@@ -88,6 +88,7 @@ fn model() -> ModelConfig {
             guidance: 2.0,
             sampler: "euler".to_string(),
             shift: 1.0,
+            temperature: 1.0,
         },
     }
 }

@@ -1,0 +1,176 @@
+//! What is known of a clip besides its prompt: the one mechanism behind first images, extension, loops, remixes and
+//! edits.
+
+use crate::Plan;
+use crate::windows::{self, WHOLE, Window};
+use std::collections::BTreeMap;
+
+/// What a clip is completed from. Empty, it leaves everything to the prompt.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Conditioning {
+    /// What is given of each frame. Frames without a picture, and those past the end of this list, are painted.
+    pub given: Vec<Option<Picture>>,
+    /// What painting begins from, if not from noise alone.
+    pub base: Option<Base>,
+    /// Prompts that take over from the plan's, each from its frame on.
+    pub prompts: BTreeMap<usize, String>,
+}
+
+/// What is given of a frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picture {
+    /// RGB8, row-major, of the clip's size.
+    pub pixels: Vec<u8>,
+    /// How strongly each pixel is held: at 255 it stays as it is, at 0 it is painted anew, and between them the picture
+    /// is a start that the prompt may change. `None` holds all of it.
+    pub hold: Option<Vec<u8>>,
+}
+
+/// A clip that painting begins from (SDEdit, arXiv:2108.01073).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Base {
+    /// RGB8 frames of the clip's size; the last one lasts.
+    pub frames: Vec<Vec<u8>>,
+    /// The noise level that they begin at: 0 leaves them as they are, 1 is noise alone.
+    pub strength: f64,
+}
+
+/// Why a clip can't be completed from what is given.
+#[derive(Debug, thiserror::Error)]
+pub enum ConditioningError {
+    /// A picture, mask or base frame is of another size.
+    #[error("{what} has {found} values, and {wanted} belong to {width}x{height} pixels")]
+    Size {
+        /// Which.
+        what: String,
+        /// Its values.
+        found: usize,
+        /// Those of the clip's size.
+        wanted: usize,
+        /// Pixels across.
+        width: u32,
+        /// Pixels down.
+        height: u32,
+    },
+    /// Something is given beyond the clip's end.
+    #[error("{what} is at frame {frame}, and the clip has the frames 0 to {}", .frames - 1)]
+    PastEnd {
+        /// What.
+        what: &'static str,
+        /// Where.
+        frame: usize,
+        /// Frames of the clip.
+        frames: usize,
+    },
+    /// No such strength.
+    #[error("the strength is {0}; it can be 0 (the clip as it is) to 1 (the prompt alone)")]
+    Strength(f64),
+    /// A base without a frame.
+    #[error("the clip to begin from has no frame")]
+    EmptyBase,
+    /// Latents are of a clip that is painted at once.
+    #[error(
+        "latents are read and kept of clips that are painted at once, of up to {WHOLE} frames; this one takes {0} parts"
+    )]
+    LatentsOfParts(usize),
+}
+
+impl Picture {
+    /// A picture of which every pixel stays.
+    pub fn held(pixels: Vec<u8>) -> Self {
+        Self { pixels, hold: None }
+    }
+
+    /// Whether every pixel stays.
+    pub(crate) fn is_held(&self) -> bool {
+        let held = |hold: &Vec<u8>| hold.iter().all(|&h| h == u8::MAX);
+        self.hold.as_ref().is_none_or(held)
+    }
+}
+
+impl Conditioning {
+    /// Whether nothing is known.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.base.is_none() && self.given.iter().all(Option::is_none)
+    }
+
+    /// What is given of frame `index`.
+    pub(crate) fn picture(&self, index: usize) -> Option<&Picture> {
+        self.given.get(index)?.as_ref()
+    }
+
+    /// The prompt of frame `index`.
+    pub(crate) fn prompt<'a>(&'a self, index: usize, plan: &'a Plan) -> &'a str {
+        let last = self.prompts.range(..=index).next_back();
+        last.map_or(&plan.prompt, |(_, prompt)| prompt)
+    }
+
+    /// The parts in which a clip of `frames` frames is painted.
+    pub(crate) fn windows(&self, frames: usize) -> Vec<Window> {
+        let held: Vec<bool> = (0..frames)
+            .map(|index| self.picture(index).is_some_and(Picture::is_held))
+            .collect();
+        let cuts = self.prompts.keys().copied().collect();
+        windows::windows(&held, &cuts)
+    }
+
+    /// Checks that it belongs to a clip of `plan`.
+    ///
+    /// # Errors
+    /// Says what does not.
+    pub fn check(&self, plan: &Plan) -> Result<(), ConditioningError> {
+        let (width, height) = (plan.width, plan.height);
+        let (frames, pixels) = (plan.frames as usize, width as usize * height as usize);
+        let sized = |what: &dyn Fn() -> String, found: usize, wanted: usize| match found == wanted {
+            true => Ok(()),
+            false => Err(ConditioningError::Size {
+                what: what(),
+                found,
+                wanted,
+                width,
+                height,
+            }),
+        };
+        let past = |what, frame| match frame < frames {
+            true => Ok(()),
+            false => Err(ConditioningError::PastEnd {
+                what,
+                frame,
+                frames,
+            }),
+        };
+        for (index, picture) in self.given.iter().enumerate() {
+            let Some(Picture { pixels: rgb, hold }) = picture else {
+                continue;
+            };
+            past("a picture", index)?;
+            sized(
+                &|| format!("the picture at frame {index}"),
+                rgb.len(),
+                3 * pixels,
+            )?;
+            if let Some(hold) = hold {
+                sized(&|| format!("the mask at frame {index}"), hold.len(), pixels)?;
+            }
+        }
+        if let Some(Base { frames, strength }) = &self.base {
+            if !(0.0..=1.0).contains(strength) {
+                return Err(ConditioningError::Strength(*strength));
+            }
+            if frames.is_empty() {
+                return Err(ConditioningError::EmptyBase);
+            }
+            for (index, frame) in frames.iter().enumerate() {
+                sized(
+                    &|| format!("frame {index} to begin from"),
+                    frame.len(),
+                    3 * pixels,
+                )?;
+            }
+        }
+        match self.prompts.keys().next_back() {
+            Some(&last) => past("a prompt", last),
+            None => Ok(()),
+        }
+    }
+}

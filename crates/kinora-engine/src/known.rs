@@ -1,0 +1,257 @@
+//! Given pictures as latents that are known, and painted frames joined to them.
+
+use crate::conditioning::{Base, Conditioning, Picture};
+use crate::generate::{channels, decode_frames};
+use crate::windows::Window;
+use crate::{Device, Model, Plan};
+use burn::tensor::{Tensor, TensorData};
+use kinora_models::kinora1::{SPATIAL_COMPRESSION, TEMPORAL_COMPRESSION, VaeCache};
+use std::ops::Range;
+
+/// Frames over which the detail that the autoencoder loses of a given frame fades from its painted neighbours.
+const FADE: usize = 5;
+/// Reach, in pixels, over which a painted region blends into what is held around it.
+const FEATHER: usize = 6;
+
+/// What is known of a window's latent.
+#[derive(Debug)]
+pub(crate) struct Known {
+    /// The latent of what is given or begun from, `[1, T, h, w, C]`, normalised.
+    pub latent: Tensor<5>,
+    /// How much of each position is given, `[1, T, h, w, 1]`.
+    pub share: Tensor<5>,
+}
+
+/// One frame of a window while it is prepared.
+struct Slot<'a> {
+    pixels: Option<&'a [u8]>,
+    hold: Hold<'a>,
+}
+
+#[derive(Clone, Copy)]
+enum Hold<'a> {
+    Nothing,
+    All,
+    Some(&'a [u8]),
+}
+
+impl Known {
+    /// Encodes what `window` has: frames in `done` as they are, others as far as they are given.
+    pub fn encode(
+        conditioning: &Conditioning,
+        done: &[Option<Vec<u8>>],
+        window: &Window,
+        (plan, model, device): (&Plan, &Model, &Device),
+    ) -> Self {
+        let last = done.len() as isize - 1;
+        let slots: Vec<Slot<'_>> = (0..window.len as isize)
+            .map(|offset| {
+                slot(
+                    conditioning,
+                    done,
+                    (window.start + offset).clamp(0, last) as usize,
+                )
+            })
+            .collect();
+        let groups = groups(window.len);
+        let side = |pixels: u32| pixels as usize / SPATIAL_COMPRESSION;
+        let (h, w) = (side(plan.height), side(plan.width));
+        let share: Vec<f32> = (0..groups.len())
+            .flat_map(|index| share(&slots, &groups, index, [h, w]))
+            .collect();
+        let shape = [1, groups.len(), h, w, 1];
+        Self {
+            latent: encode(&filled(&slots, &groups), plan, model, device),
+            share: Tensor::from_data(TensorData::new(share, shape), device),
+        }
+    }
+}
+
+fn slot<'a>(conditioning: &'a Conditioning, done: &'a [Option<Vec<u8>>], index: usize) -> Slot<'a> {
+    if let Some(pixels) = &done[index] {
+        return Slot {
+            pixels: Some(pixels),
+            hold: Hold::All,
+        };
+    }
+    if let Some(Picture { pixels, hold }) = conditioning.picture(index) {
+        return Slot {
+            pixels: Some(pixels),
+            hold: hold.as_deref().map_or(Hold::All, Hold::Some),
+        };
+    }
+    let base = |Base { frames, .. }: &'a Base| frames.get(index).or(frames.last());
+    Slot {
+        pixels: conditioning.base.as_ref().and_then(base).map(Vec::as_slice),
+        hold: Hold::Nothing,
+    }
+}
+
+/// The frames of each latent frame.
+fn groups(frames: usize) -> Vec<Range<usize>> {
+    let later = (1..frames).step_by(TEMPORAL_COMPRESSION);
+    let later = later.map(|start| start..start + TEMPORAL_COMPRESSION);
+    std::iter::once(0..1).chain(later).collect()
+}
+
+/// How much of each position of latent frame `index` is given: as much as of its least held pixel. A latent frame that
+/// is given in part counts as painted, unless it stands alone: then what is given lasts for all of it.
+fn share(
+    slots: &[Slot<'_>],
+    groups: &[Range<usize>],
+    index: usize,
+    [h, w]: [usize; 2],
+) -> Vec<f32> {
+    let given = |slot: &&Slot<'_>| !matches!(slot.hold, Hold::Nothing);
+    let count = |group: &Range<usize>| slots[group.clone()].iter().filter(given).count();
+    let near = index.saturating_sub(1)..(index + 2).min(groups.len());
+    let alone = near.filter(|&i| i != index).all(|i| count(&groups[i]) == 0);
+    let group = &groups[index];
+    if count(group) == 0 || (count(group) < group.len() && !alone) {
+        return vec![0.0; h * w];
+    }
+    let mut least = vec![u8::MAX; h * w];
+    for slot in slots[group.clone()].iter().filter(given) {
+        let Hold::Some(hold) = slot.hold else {
+            continue;
+        };
+        for (row, line) in hold.chunks_exact(w * SPATIAL_COMPRESSION).enumerate() {
+            let cells = &mut least[row / SPATIAL_COMPRESSION * w..][..w];
+            for (cell, part) in cells.iter_mut().zip(line.chunks_exact(SPATIAL_COMPRESSION)) {
+                *cell = part.iter().copied().fold(*cell, u8::min);
+            }
+        }
+    }
+    least.iter().map(|&l| f32::from(l) / 255.0).collect()
+}
+
+/// The pixels of each frame; of those without any, the nearest of their latent frame.
+fn filled<'a>(slots: &[Slot<'a>], groups: &[Range<usize>]) -> Vec<Option<&'a [u8]>> {
+    let mut pixels: Vec<_> = slots.iter().map(|slot| slot.pixels).collect();
+    for index in groups.iter().flat_map(Range::clone) {
+        let group = groups.iter().find(|group| group.contains(&index));
+        let nearest = group
+            .into_iter()
+            .flat_map(Range::clone)
+            .filter(|&i| slots[i].pixels.is_some())
+            .min_by_key(|i| i.abs_diff(index));
+        pixels[index] = nearest.and_then(|i| slots[i].pixels);
+    }
+    pixels
+}
+
+/// Frames to normalised latents, a few latent frames at a time; a missing frame is grey.
+fn encode(frames: &[Option<&[u8]>], plan: &Plan, model: &Model, device: &Device) -> Tensor<5> {
+    let (height, width) = (plan.height as usize, plan.width as usize);
+    let (mut cache, mut rest, mut parts) = (VaeCache::default(), frames, Vec::new());
+    let at_once = decode_frames(plan) * TEMPORAL_COMPRESSION;
+    while !rest.is_empty() {
+        let lead = usize::from(parts.is_empty());
+        let (now, later) = rest.split_at((at_once + lead).min(rest.len()));
+        let values: Vec<f32> = now
+            .iter()
+            .flat_map(|frame| match frame {
+                Some(pixels) => pixels.iter().map(|&p| f32::from(p) / 127.5 - 1.0).collect(),
+                None => vec![0.0; height * width * 3],
+            })
+            .collect();
+        let shape = [1, now.len(), height, width, 3];
+        let video = Tensor::<5>::from_data(TensorData::new(values, shape), device);
+        parts.push(model.vae.encode_chunk(video, &mut cache)); // (1, t, h, w, C)
+        rest = later;
+    }
+    let stats = &model.config.latent;
+    (Tensor::cat(parts, 1) - channels(&stats.mean, device)) / channels(&stats.std, device)
+}
+
+/// The frames that `window` was for, out of its `decoded` ones: what is held of each is put back, a painted region
+/// blends into it, and at neighbours of given frames the detail that the autoencoder lost there fades out.
+pub(crate) fn join(
+    conditioning: &Conditioning,
+    done: &mut [Option<Vec<u8>>],
+    window: &Window,
+    decoded: &[Vec<u8>],
+    width: usize,
+) {
+    let at = |frame: usize| &decoded[(frame as isize - window.start) as usize];
+    let inside = |frame: &usize| {
+        let offset = *frame as isize - window.start;
+        (0..window.len as isize).contains(&offset)
+    };
+    let Range { start, end } = window.painted.clone();
+    let neighbours: Vec<(usize, Vec<i16>)> = [start.checked_sub(1), Some(end)]
+        .into_iter()
+        .flatten()
+        .filter(inside)
+        .filter_map(|frame| {
+            let given = done.get(frame)?.as_ref()?;
+            let lost = given.iter().zip(at(frame));
+            Some((
+                frame,
+                lost.map(|(g, d)| i16::from(*g) - i16::from(*d)).collect(),
+            ))
+        })
+        .collect();
+    for frame in start..end {
+        let mut pixels = at(frame).clone();
+        for (neighbour, lost) in &neighbours {
+            let keep = FADE.saturating_sub(frame.abs_diff(*neighbour)) as i16;
+            for (pixel, lost) in pixels.iter_mut().zip(lost) {
+                let value = i16::from(*pixel) + lost * keep / FADE as i16;
+                *pixel = value.clamp(0, 255) as u8;
+            }
+        }
+        if let Some(Picture {
+            pixels: given,
+            hold,
+        }) = conditioning.picture(frame)
+        {
+            put_back(&mut pixels, given, hold.as_deref(), width);
+        }
+        done[frame] = Some(pixels);
+    }
+}
+
+/// Puts the held pixels of `given` into `painted`, which blends into them within [`FEATHER`] pixels.
+fn put_back(painted: &mut [u8], given: &[u8], hold: Option<&[u8]>, width: usize) {
+    let Some(hold) = hold else {
+        painted.copy_from_slice(given);
+        return;
+    };
+    let held: Vec<f32> = hold
+        .iter()
+        .map(|&h| f32::from(u8::from(h == u8::MAX)))
+        .collect();
+    let near = blurred(&held, width);
+    let pixels = painted
+        .as_chunks_mut::<3>()
+        .0
+        .iter_mut()
+        .zip(given.as_chunks::<3>().0);
+    for ((painted, given), (held, near)) in pixels.zip(held.iter().zip(near)) {
+        let keep = if *held == 1.0 {
+            1.0
+        } else {
+            (2.0 * near).min(1.0)
+        };
+        for (p, g) in painted.iter_mut().zip(given) {
+            *p = (f32::from(*g) * keep + f32::from(*p) * (1.0 - keep)).round() as u8;
+        }
+    }
+}
+
+/// The mean around each value of a picture, across and down.
+fn blurred(values: &[f32], width: usize) -> Vec<f32> {
+    let height = values.len() / width;
+    let mean = |count: usize, along: &dyn Fn(usize) -> f32, at: usize| {
+        let range = at.saturating_sub(FEATHER)..(at + FEATHER + 1).min(count);
+        let len = range.len() as f32;
+        range.map(along).sum::<f32>() / len
+    };
+    let across: Vec<f32> = (0..values.len())
+        .map(|i| mean(width, &|x| values[i / width * width + x], i % width))
+        .collect();
+    (0..values.len())
+        .map(|i| mean(height, &|y| across[y * width + i % width], i / width))
+        .collect()
+}
