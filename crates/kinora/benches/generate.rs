@@ -4,7 +4,9 @@
 //! first argument after `--`. On Linux the peak of the resident memory is printed beside the planner's estimate.
 
 use anyhow::Result;
-use kinora_engine::{Device, Event, Job, ModelFiles, Plan, Recipe, Request, generate, plan};
+use kinora_engine::{
+    Conditioning, Device, Event, Job, ModelFiles, Plan, Recipe, Request, generate, plan,
+};
 use kinora_media::{Output, write};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -28,6 +30,7 @@ fn main() -> Result<()> {
         plan: &plan,
         model: &model,
         device: &device,
+        conditioning: &Conditioning::default(),
         start: None,
         save_latents: None,
         cancel: &AtomicBool::new(false),
@@ -39,7 +42,7 @@ fn main() -> Result<()> {
     })?;
     let decoded = began.elapsed();
     let folder = tempfile::tempdir()?;
-    let recipe = Recipe::new(&plan, &files, None).to_json();
+    let recipe = Recipe::new(&plan, &files, None, None).to_json();
     write(&clip, &recipe, &Output::Mp4(folder.path().join("clip.mp4")))?;
     let written = began.elapsed();
 

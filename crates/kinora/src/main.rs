@@ -1,22 +1,27 @@
 //! `kinora`: text to video for people who make films, on their own machine.
 
 mod args;
+mod cards;
 mod commands {
+    pub mod cut;
     pub mod eval;
     pub mod generate;
     pub mod inspect;
     pub mod models;
+    pub mod repertoire;
     pub mod stage;
     pub mod train;
 }
 mod failure;
+mod input;
 mod interrupt;
 mod machine;
 mod progress;
+mod sampling;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use commands::{eval, generate, inspect, models, stage, train};
+use commands::{cut, eval, generate, inspect, models, repertoire, stage, train};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -29,6 +34,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[command(version)]
 #[command(after_help = "Examples:
   kinora generate \"A red fox runs through a snowy forest at dusk\" -o fox.mp4
+  kinora extend fox.mp4 --seconds 2 -o longer.mp4
   kinora inspect fox.mp4
   kinora models show kinora-1
 
@@ -41,6 +47,14 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Generate(Box<generate::GenerateArgs>),
+    Extend(Box<repertoire::ExtendArgs>),
+    Loop(Box<repertoire::LoopArgs>),
+    Connect(Box<repertoire::ConnectArgs>),
+    Remix(Box<repertoire::RemixArgs>),
+    Edit(Box<repertoire::EditArgs>),
+    Variations(Box<repertoire::VariationsArgs>),
+    Trim(cut::TrimArgs),
+    Concat(cut::ConcatArgs),
     Inspect(inspect::InspectArgs),
     Models(models::ModelsArgs),
     Stage(stage::StageArgs),
@@ -69,6 +83,14 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<()> {
     match command {
         Command::Generate(args) => generate::generate(&args),
+        Command::Extend(args) => repertoire::extend(&args),
+        Command::Loop(args) => repertoire::looped(&args),
+        Command::Connect(args) => repertoire::connect(&args),
+        Command::Remix(args) => repertoire::remix(&args),
+        Command::Edit(args) => repertoire::edit(&args),
+        Command::Variations(args) => repertoire::variations(&args),
+        Command::Trim(args) => cut::trim(&args),
+        Command::Concat(args) => cut::concat(&args),
         Command::Inspect(args) => inspect::inspect(&args),
         Command::Models(args) => models::models(&args),
         Command::Stage(args) => stage::stage(&args),

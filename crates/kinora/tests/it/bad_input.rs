@@ -5,7 +5,7 @@ use kinora_engine::{Length, ModelFiles, PlanError, Request, plan};
 use std::fs;
 
 /// The run ended with `status` and one sentence on stderr that says `says`, and left no file.
-fn refused(place: &Place, ended: &Ended, status: i32, says: &str) {
+pub fn refused(place: &Place, ended: &Ended, status: i32, says: &str) {
     let Ended { stderr, .. } = ended;
     assert_eq!(ended.status, Some(status), "{stderr}");
     assert_eq!(stderr.trim_end().lines().count(), 1, "{stderr}");
@@ -55,10 +55,10 @@ fn requests_that_make_no_sense() {
         (&["a fox", "--size", "big"], "width x height"),
         (
             &["a fox", "--frames", "0"],
-            "the number of frames is 0; it can be 1 to 1001",
+            "the number of frames is 0; it can be 1 to 7201",
         ),
         (&["a fox", "--frames", "-5"], "the number of frames is -5"),
-        (&["a fox", "--frames", "1000000000"], "1 to 1001"),
+        (&["a fox", "--frames", "1000000000"], "1 to 7201"),
         (&["a fox", "--frames", "many"], "--frames"),
         (
             &["a fox", "--frames", "3", "--seconds", "1"],

@@ -2,5 +2,6 @@
 
 mod bad_input;
 mod generate;
+mod repertoire;
 mod stage;
 mod support;

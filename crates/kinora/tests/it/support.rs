@@ -148,6 +148,7 @@ fn tiny_config() -> Config {
             guidance: 3.0,
             sampler: "ab2".into(),
             shift: 2.0,
+            temperature: 0.5,
         },
     }
 }

@@ -1,0 +1,303 @@
+//! From flags to a finished clip: what every command that paints has in common.
+
+use crate::failure::BadInput;
+use crate::progress::Progress;
+use crate::{interrupt, machine};
+use anyhow::{Result, anyhow, bail};
+use clap::Args;
+use kinora_engine::{
+    Conditioning, Device, EngineError, Job, Latents, Model, ModelFiles, Plan, Recipe, Request,
+    Sampler, generate, plan,
+};
+use kinora_media::{Clip, Output, Shape, SheetRow, contact_sheet, save_png, write};
+use serde::Serialize;
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+/// The model that is used when none is named.
+const DEFAULT_MODEL: &str = "kinora-1";
+/// Longest name made from a prompt, in characters.
+const MAX_NAME: usize = 48;
+/// Frames on a contact sheet.
+const SHEET_FRAMES: usize = 8;
+
+/// How to paint
+#[derive(Debug, Args)]
+pub struct SamplingArgs {
+    /// A built-in model's name (see `kinora models`) or a model folder
+    #[arg(long, value_name = "NAME|DIR")]
+    pub model: Option<String>,
+    /// Decides all that the prompt leaves open; random if not given
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub seed: Option<u64>,
+    /// Sampler steps: more is slower and finer
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub steps: Option<i64>,
+    /// How strongly to insist on the prompt; 1 is not at all, 3 to 8 is usual
+    #[arg(long, value_name = "G", allow_hyphen_values = true)]
+    pub guidance: Option<f64>,
+    /// What to keep away from
+    #[arg(long, value_name = "TEXT")]
+    pub negative: Option<String>,
+    /// How much noise fine detail begins from, 0 to 1: less is smoother, more has texture and grain
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
+    pub temperature: Option<f64>,
+    #[arg(long, value_name = "NAME", help = format!("How the steps are taken: {}", Sampler::ALL.map(Sampler::name).join(", ")))]
+    pub sampler: Option<String>,
+}
+
+impl SamplingArgs {
+    /// The request of `recipe`, or a new one of a random seed, with the flags that are given in it.
+    pub fn request(&self, recipe: Option<&Recipe>) -> Result<Request> {
+        let mut request = match recipe {
+            Some(recipe) => recipe.request(),
+            None => Request::new("", random_seed()?),
+        };
+        if let Some(negative) = &self.negative {
+            request.negative.clone_from(negative);
+        }
+        request.seed = self.seed.unwrap_or(request.seed);
+        request.steps = self.steps.or(request.steps);
+        request.guidance = self.guidance.or(request.guidance);
+        request.temperature = self.temperature.or(request.temperature);
+        request.sampler = self.sampler.clone().or(request.sampler);
+        Ok(request)
+    }
+
+    /// The model that the flag names, or else `recipe`, or else the default one.
+    pub fn files(&self, recipe: Option<&Recipe>) -> Result<ModelFiles> {
+        let named = self.model.as_deref();
+        let name = named.or(recipe.map(|recipe| recipe.model.name.as_str()));
+        Ok(ModelFiles::open(name.unwrap_or(DEFAULT_MODEL)).map_err(EngineError::from)?)
+    }
+}
+
+/// Checks `request` against the model and the memory that is free.
+pub fn planned(request: &Request, files: &ModelFiles) -> Result<Plan> {
+    Ok(plan(request, files, machine::free_memory()).map_err(EngineError::from)?)
+}
+
+/// 32 bits: short to type, and exact in any JSON reader.
+fn random_seed() -> Result<u64> {
+    let mut bytes = [0; 4];
+    getrandom::fill(&mut bytes).map_err(|e| anyhow!("the system gives no random numbers: {e}"))?;
+    Ok(u32::from_le_bytes(bytes).into())
+}
+
+/// A model at work.
+#[derive(Debug)]
+pub struct Painter {
+    files: ModelFiles,
+    model: Model,
+    device: Device,
+    stop: Arc<AtomicBool>,
+}
+
+/// What was made, for `--json`.
+#[derive(Debug, Serialize)]
+pub struct Made {
+    /// Where it is.
+    pub file: PathBuf,
+    /// How long it took.
+    pub seconds: f64,
+    /// How to make it again.
+    pub recipe: Recipe,
+}
+
+impl Painter {
+    /// Loads the model. From here on Ctrl-C stops the work instead of the program.
+    pub fn new(files: ModelFiles) -> Result<Self> {
+        let stop = interrupt::listen()?;
+        let device = Device::flex();
+        let model = files.load(&device).map_err(EngineError::from)?;
+        Ok(Self {
+            files,
+            model,
+            device,
+            stop,
+        })
+    }
+
+    /// The model's files.
+    pub fn files(&self) -> &ModelFiles {
+        &self.files
+    }
+
+    /// Paints the clip of `plan`; `title` is shown before the bar.
+    pub fn paint(
+        &self,
+        plan: &Plan,
+        conditioning: &Conditioning,
+        start: Option<Latents>,
+        save_latents: Option<&Path>,
+        title: Option<String>,
+    ) -> Result<Clip> {
+        let progress = Progress::new(title);
+        let job = Job {
+            plan,
+            model: &self.model,
+            device: &self.device,
+            conditioning,
+            start,
+            save_latents,
+            cancel: &self.stop,
+        };
+        let clip = generate(&job, |event| progress.show(event))?;
+        progress.finish();
+        Ok(clip)
+    }
+
+    /// Says which words of `prompt` the model does not read, and returns those that it does not know.
+    pub fn read(&self, prompt: &str) -> Vec<String> {
+        let config = &self.files.config;
+        let encoded = self.model.tokenizer.encode(prompt);
+        if !encoded.unknown.is_empty() {
+            tell(&format!(
+                "{} does not know these words and leaves them out: {}",
+                config.name,
+                encoded.unknown.join(", ")
+            ));
+        }
+        let (known, most) = (encoded.ids.len(), config.text.max_tokens);
+        if known > most {
+            tell(&format!(
+                "{} reads the first {most} words and marks of a prompt; the last {} are left out",
+                config.name,
+                known - most
+            ));
+        }
+        encoded.unknown
+    }
+}
+
+/// Writes a finished clip and its contact sheet, and says so: its name on standard output (unless `json`), the rest on stderr.
+pub fn deliver(
+    clip: &Clip,
+    recipe: Recipe,
+    (output, sheet): (&Output, Option<&Path>),
+    began: Instant,
+    json: bool,
+) -> Result<Option<Made>> {
+    write(clip, &recipe.to_json(), output)?;
+    if let Some(path) = sheet {
+        let row = SheetRow {
+            label: recipe.plan.prompt.clone(),
+            frames: clip.spread(SHEET_FRAMES),
+        };
+        save_png(&contact_sheet(&[row]), path)?;
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    let Some(path) = output.path() else {
+        return Ok(None);
+    };
+    if !json {
+        writeln!(io::stdout(), "{}", path.display())?;
+        let frames = clip.frames().len();
+        let s = if frames == 1 { "" } else { "s" };
+        tell(&format!(
+            "{}x{}, {frames} frame{s} at {} a second, seed {}, made in {seconds:.1} s",
+            clip.width(),
+            clip.height(),
+            clip.fps(),
+            recipe.plan.seed
+        ));
+    }
+    Ok(Some(Made {
+        file: path.to_owned(),
+        seconds,
+        recipe,
+    }))
+}
+
+/// Where a clip of `shape` goes, checked before anything is painted. Without a name, `otherwise` is one, with a number
+/// behind it if it is taken.
+pub fn destination(
+    asked: Option<&Path>,
+    otherwise: impl FnOnce() -> PathBuf,
+    shape: Shape,
+    json: bool,
+) -> Result<Output> {
+    let path = match asked {
+        Some(path) => path.to_owned(),
+        None => free_name(otherwise()),
+    };
+    if path.as_os_str() == "-" {
+        if json {
+            bail!(BadInput(
+                "standard output takes one clip and no JSON; name a file with -o".to_owned()
+            ));
+        }
+        if io::stdout().is_terminal() {
+            bail!(BadInput(
+                "a terminal can't show an MP4; send the output to a file or a player".to_owned()
+            ));
+        }
+    }
+    let output = Output::parse(path)?;
+    output.check_shape(shape)?;
+    output.check_destination()?;
+    Ok(output)
+}
+
+/// A file name from the prompt and the seed: `a-red-fox-runs-7.mp4`.
+pub fn name_for(plan: &Plan) -> PathBuf {
+    let plain: String = plan
+        .prompt
+        .to_lowercase()
+        .chars()
+        .map(|c| if c.is_alphanumeric() { c } else { ' ' })
+        .collect();
+    let mut name = String::new();
+    for word in plain.split_whitespace() {
+        if name.chars().count() + word.chars().count() > MAX_NAME {
+            break;
+        }
+        name.push_str(word);
+        name.push('-');
+    }
+    if name.is_empty() {
+        name.push_str("clip-");
+    }
+    let extension = if plan.frames == 1 { "png" } else { "mp4" };
+    format!("{name}{}.{extension}", plan.seed).into()
+}
+
+/// `fox.mp4` as `fox-2.mp4`, `frames/` as `frames-2/`.
+pub fn numbered(path: &Path, number: Option<u64>) -> PathBuf {
+    let Some(number) = number else {
+        return path.to_owned();
+    };
+    let Some(stem) = path.file_stem() else {
+        return path.to_owned();
+    };
+    let mut name = OsString::from(stem);
+    name.push(format!("-{number}"));
+    if let Some(extension) = path.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    if path.as_os_str().as_encoded_bytes().ends_with(b"/") {
+        name.push("/");
+    }
+    path.with_file_name(name)
+}
+
+/// `path`, or with the first number behind it that no file has.
+fn free_name(path: PathBuf) -> PathBuf {
+    if !path.exists() {
+        return path;
+    }
+    (2..)
+        .map(|number| numbered(&path, Some(number)))
+        .find(|path| !path.exists())
+        .expect("some number is free")
+}
+
+/// A line for people. Nobody may be listening, and that is no reason to fail.
+pub fn tell(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
