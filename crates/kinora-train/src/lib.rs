@@ -26,6 +26,7 @@ mod principal;
 mod random;
 mod recogniser;
 pub mod recognition;
+pub mod repertoire;
 mod run;
 mod schedule;
 mod shards;

@@ -11,6 +11,7 @@ use kinora_train::{
     gallery::gallery,
     read_vae,
     recognition::Judge,
+    repertoire::{Bench, Edits, Pictures, Scenes, Variations},
     stage::{Questions, evaluate_stage},
     vae::{Summary, evaluate},
 };
@@ -21,6 +22,7 @@ use std::path::PathBuf;
 #[command(after_help = "Examples:
   kinora eval vae --config configs/vae.toml --model models/kinora-1
   kinora eval stage --prompts 256 --sheet sheet.png
+  kinora eval repertoire --scenes 16
   kinora eval prompts docs/prompts.txt --sheet sheet.png")]
 pub struct EvalArgs {
     #[command(subcommand)]
@@ -33,6 +35,8 @@ enum What {
     Vae(VaeArgs),
     /// Whether clips of held-out scenes show what their captions say, attribute by attribute
     Stage(StageArgs),
+    /// Whether pictures, extensions, loops, connections, remixes, edits and variations do as they should
+    Repertoire(RepertoireArgs),
     /// A contact sheet of your own prompts, to be looked at
     Prompts(PromptsArgs),
 }
@@ -97,6 +101,30 @@ struct StageArgs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
+  kinora eval repertoire --scenes 16 --seed 0 --json")]
+struct RepertoireArgs {
+    /// A built-in model's name or a model folder
+    #[arg(long, value_name = "NAME|DIR", default_value = "kinora-1")]
+    model: String,
+    /// Folder of the recogniser
+    #[arg(long, value_name = "DIR", default_value = "models/recogniser")]
+    recogniser: PathBuf,
+    /// Held-out scenes to start from
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    scenes: u64,
+    /// Decides the scenes, the wording and the noise
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Sampler steps; default is the model's
+    #[arg(long, value_name = "N")]
+    steps: Option<i64>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
   kinora eval prompts docs/prompts.txt --sheet sheet.png")]
 struct PromptsArgs {
     /// Text file with a prompt a line; the first is painted with seed 0, the next with seed 1
@@ -120,6 +148,7 @@ pub fn eval(args: EvalArgs) -> Result<()> {
     match args.what {
         What::Vae(args) => vae(&args),
         What::Stage(args) => stage(&args),
+        What::Repertoire(args) => repertoire(&args),
         What::Prompts(args) => prompts(&args),
     }
 }
@@ -224,6 +253,83 @@ fn stage(args: &StageArgs) -> Result<()> {
         "mean of the ceiling {:.1} %; {:.2} times the shuffled-prompt control",
         percent(report.mean_of_ceiling),
         report.mean_over_control
+    );
+    Ok(())
+}
+
+fn repertoire(args: &RepertoireArgs) -> Result<()> {
+    let stop = interrupt::listen()?;
+    let files = ModelFiles::open(&args.model).map_err(EngineError::from)?;
+    let judge = Judge::load(&args.recogniser)?;
+    let model = files.load(&Device::flex()).map_err(EngineError::from)?;
+    let scratch = tempfile::tempdir()?;
+    let bench = Bench {
+        model: &model,
+        judge: &judge,
+        scratch: scratch.path(),
+        stop: &stop,
+    };
+    let planned = |prompt: &str, seed| {
+        let request = Request {
+            steps: args.steps,
+            ..Request::new(prompt, seed)
+        };
+        plan(&request, &files, None)
+    };
+    let scenes = Scenes {
+        count: args.scenes,
+        seed: args.seed,
+    };
+    let report = bench.evaluate(scenes, planned, &mut note)?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+        return Ok(());
+    }
+    let Pictures {
+        first,
+        last,
+        motion,
+    } = report.pictures;
+    println!(
+        "pictures: first {:.1} dB (least {:.1}), last {:.1} dB (least {:.1}), {motion:.2} of the render's motion",
+        first[0], first[1], last[0], last[1]
+    );
+    for seams in report.seams {
+        println!(
+            "{}: seams {:.2} times other frames, {:.0} % within the clip's own spread",
+            seams.command,
+            seams.ratio,
+            100.0 * seams.within
+        );
+    }
+    println!(
+        "connect: {:.0} % of steps nearer to the end",
+        100.0 * report.connect_forward
+    );
+    for remix in &report.remixes {
+        println!(
+            "remix {:.1}: structure {:.3}, prompt {:.0} %",
+            remix.strength,
+            remix.structure,
+            100.0 * remix.followed
+        );
+    }
+    let Edits {
+        outside,
+        border,
+        inside,
+    } = report.edits;
+    println!(
+        "edit: {outside} changed outside, {inside:.1} inside; steps at the border {border:.2} times those beside it"
+    );
+    let Variations {
+        distance,
+        between_clips,
+        true_to_prompt,
+    } = report.variations;
+    println!(
+        "variations: distance {distance:.3} (between clips {between_clips:.3}), prompt {:.0} %",
+        100.0 * true_to_prompt
     );
     Ok(())
 }
