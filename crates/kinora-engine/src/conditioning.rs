@@ -6,12 +6,15 @@ use crate::windows::{self, WHOLE, Window};
 use std::collections::BTreeMap;
 
 /// What a clip is completed from. Empty, it leaves everything to the prompt.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Conditioning {
     /// What is given of each frame. Frames without a picture, and those past the end of this list, are painted.
     pub given: Vec<Option<Picture>>,
-    /// What painting begins from, if not from noise alone.
-    pub base: Option<Base>,
+    /// RGB8 frames of the clip's size that painting begins from; the last one lasts. Without them, it begins from the
+    /// given frames that are nearest in time.
+    pub base: Option<Vec<Vec<u8>>>,
+    /// The noise level at which it begins (SDEdit, arXiv:2108.01073): at 0 the base stays as it is, 1 is noise alone.
+    pub strength: f64,
     /// Prompts that take over from the plan's, each from its frame on.
     pub prompts: BTreeMap<usize, String>,
 }
@@ -24,15 +27,6 @@ pub struct Picture {
     /// How strongly each pixel is held: at 255 it stays as it is, at 0 it is painted anew, and between them the picture
     /// is a start that the prompt may change. `None` holds all of it.
     pub hold: Option<Vec<u8>>,
-}
-
-/// A clip that painting begins from (SDEdit, arXiv:2108.01073).
-#[derive(Clone, Debug, PartialEq)]
-pub struct Base {
-    /// RGB8 frames of the clip's size; the last one lasts.
-    pub frames: Vec<Vec<u8>>,
-    /// The noise level that they begin at: 0 leaves them as they are, 1 is noise alone.
-    pub strength: f64,
 }
 
 /// Why a clip can't be completed from what is given.
@@ -85,6 +79,17 @@ impl Picture {
     pub(crate) fn is_held(&self) -> bool {
         let held = |hold: &Vec<u8>| hold.iter().all(|&h| h == u8::MAX);
         self.hold.as_ref().is_none_or(held)
+    }
+}
+
+impl Default for Conditioning {
+    fn default() -> Self {
+        Self {
+            given: Vec::new(),
+            base: None,
+            strength: 1.0,
+            prompts: BTreeMap::new(),
+        }
     }
 }
 
@@ -153,10 +158,10 @@ impl Conditioning {
                 sized(&|| format!("the mask at frame {index}"), hold.len(), pixels)?;
             }
         }
-        if let Some(Base { frames, strength }) = &self.base {
-            if !(0.0..=1.0).contains(strength) {
-                return Err(ConditioningError::Strength(*strength));
-            }
+        if !(0.0..=1.0).contains(&self.strength) {
+            return Err(ConditioningError::Strength(self.strength));
+        }
+        if let Some(frames) = &self.base {
             if frames.is_empty() {
                 return Err(ConditioningError::EmptyBase);
             }

@@ -153,10 +153,19 @@ fn start(job: &Job<'_>, plan: &Plan, index: usize, known: Option<&Known>) -> Lat
     }
     let channels = job.model.config.vae.latent_channels;
     let noise = Latents::noise(plan, index as u64, channels, job.device);
-    let Some(Known { latent, share }) = known else {
+    let Some(Known {
+        latent,
+        share,
+        begun,
+    }) = known
+    else {
         return noise;
     };
-    let sigma = job.conditioning.base.as_ref().map_or(1.0, |b| b.strength);
+    let sigma = if *begun {
+        job.conditioning.strength
+    } else {
+        1.0
+    };
     let level = (1.0 - share.clone()) * sigma; // (1, T, h, w, 1)
     Latents {
         values: noised(latent.clone(), noise.values, level),

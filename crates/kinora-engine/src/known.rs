@@ -1,11 +1,12 @@
 //! Given pictures as latents that are known, and painted frames joined to them.
 
-use crate::conditioning::{Base, Conditioning, Picture};
+use crate::conditioning::{Conditioning, Picture};
 use crate::generate::{channels, decode_frames};
 use crate::windows::Window;
 use crate::{Device, Model, Plan};
 use burn::tensor::{Tensor, TensorData};
 use kinora_models::kinora1::{SPATIAL_COMPRESSION, TEMPORAL_COMPRESSION, VaeCache};
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// Frames over which the detail that the autoencoder loses of a given frame fades from its painted neighbours.
@@ -20,11 +21,13 @@ pub(crate) struct Known {
     pub latent: Tensor<5>,
     /// How much of each position is given, `[1, T, h, w, 1]`.
     pub share: Tensor<5>,
+    /// Whether every frame has something to begin from.
+    pub begun: bool,
 }
 
 /// One frame of a window while it is prepared.
 struct Slot<'a> {
-    pixels: Option<&'a [u8]>,
+    pixels: Option<Cow<'a, [u8]>>,
     hold: Hold<'a>,
 }
 
@@ -44,25 +47,24 @@ impl Known {
         (plan, model, device): (&Plan, &Model, &Device),
     ) -> Self {
         let last = done.len() as isize - 1;
-        let slots: Vec<Slot<'_>> = (0..window.len as isize)
-            .map(|offset| {
-                slot(
-                    conditioning,
-                    done,
-                    (window.start + offset).clamp(0, last) as usize,
-                )
-            })
+        let mut slots: Vec<Slot<'_>> = (0..window.len as isize)
+            .map(|offset| (window.start + offset).clamp(0, last) as usize)
+            .map(|index| slot(conditioning, done, index))
             .collect();
+        if conditioning.strength < 1.0 {
+            fade(&mut slots);
+        }
         let groups = groups(window.len);
         let side = |pixels: u32| pixels as usize / SPATIAL_COMPRESSION;
         let (h, w) = (side(plan.height), side(plan.width));
-        let share: Vec<f32> = (0..groups.len())
+        let shares: Vec<f32> = (0..groups.len())
             .flat_map(|index| share(&slots, &groups, index, [h, w]))
             .collect();
         let shape = [1, groups.len(), h, w, 1];
         Self {
             latent: encode(&filled(&slots, &groups), plan, model, device),
-            share: Tensor::from_data(TensorData::new(share, shape), device),
+            share: Tensor::from_data(TensorData::new(shares, shape), device),
+            begun: slots.iter().all(|slot| slot.pixels.is_some()),
         }
     }
 }
@@ -70,19 +72,20 @@ impl Known {
 fn slot<'a>(conditioning: &'a Conditioning, done: &'a [Option<Vec<u8>>], index: usize) -> Slot<'a> {
     if let Some(pixels) = &done[index] {
         return Slot {
-            pixels: Some(pixels),
+            pixels: Some(Cow::Borrowed(pixels)),
             hold: Hold::All,
         };
     }
     if let Some(Picture { pixels, hold }) = conditioning.picture(index) {
         return Slot {
-            pixels: Some(pixels),
+            pixels: Some(Cow::Borrowed(pixels)),
             hold: hold.as_deref().map_or(Hold::All, Hold::Some),
         };
     }
-    let base = |Base { frames, .. }: &'a Base| frames.get(index).or(frames.last());
+    let base = conditioning.base.as_deref().unwrap_or_default();
+    let pixels = base.get(index).or(base.last());
     Slot {
-        pixels: conditioning.base.as_ref().and_then(base).map(Vec::as_slice),
+        pixels: pixels.map(|pixels| Cow::Borrowed(pixels.as_slice())),
         hold: Hold::Nothing,
     }
 }
@@ -125,19 +128,46 @@ fn share(
     least.iter().map(|&l| f32::from(l) / 255.0).collect()
 }
 
-/// The pixels of each frame; of those without any, the nearest of their latent frame.
-fn filled<'a>(slots: &[Slot<'a>], groups: &[Range<usize>]) -> Vec<Option<&'a [u8]>> {
-    let mut pixels: Vec<_> = slots.iter().map(|slot| slot.pixels).collect();
-    for index in groups.iter().flat_map(Range::clone) {
-        let group = groups.iter().find(|group| group.contains(&index));
-        let nearest = group
-            .into_iter()
-            .flat_map(Range::clone)
-            .filter(|&i| slots[i].pixels.is_some())
-            .min_by_key(|i| i.abs_diff(index));
-        pixels[index] = nearest.and_then(|i| slots[i].pixels);
+/// Gives frames without pixels those of their neighbours that have some: between two, one fades into the other.
+fn fade(slots: &mut [Slot<'_>]) {
+    let there: Vec<usize> = (0..slots.len())
+        .filter(|&i| slots[i].pixels.is_some())
+        .collect();
+    for index in 0..slots.len() {
+        let next = there.partition_point(|&i| i < index);
+        let (before, after) = match (next.checked_sub(1).map(|i| there[i]), there.get(next)) {
+            (_, Some(&after)) if after == index => continue,
+            (None, None) => return,
+            (Some(only), None) | (None, Some(&only)) => (only, only),
+            (Some(before), Some(&after)) => (before, after),
+        };
+        let share = index.abs_diff(before) as f32 / (after - before).max(1) as f32;
+        let (Some(a), Some(b)) = (&slots[before].pixels, &slots[after].pixels) else {
+            continue;
+        };
+        let mix = |(&a, &b): (&u8, &u8)| {
+            let (a, b) = (f32::from(a), f32::from(b));
+            (a + (b - a) * share.min(1.0)).round() as u8
+        };
+        let mixed = a.iter().zip(b.iter()).map(mix).collect();
+        slots[index].pixels = Some(Cow::Owned(mixed));
     }
-    pixels
+}
+
+/// The pixels of each frame; where some of a latent frame are given, those of the nearest of them.
+fn filled<'a>(slots: &'a [Slot<'_>], groups: &[Range<usize>]) -> Vec<Option<&'a [u8]>> {
+    let mut filled = Vec::with_capacity(slots.len());
+    for group in groups {
+        let given = |i: &usize| !matches!(slots[*i].hold, Hold::Nothing);
+        let any = group.clone().any(|i| given(&i));
+        for index in group.clone() {
+            let near = group.clone().filter(|i| !any || given(i));
+            let near = near.filter(|&i| slots[i].pixels.is_some());
+            let nearest = near.min_by_key(|i| i.abs_diff(index));
+            filled.push(nearest.and_then(|i| slots[i].pixels.as_deref()));
+        }
+    }
+    filled
 }
 
 /// Frames to normalised latents, a few latent frames at a time; a missing frame is grey.
@@ -192,7 +222,7 @@ pub(crate) fn join(
             ))
         })
         .collect();
-    for frame in start..end {
+    for (frame, place) in (start..).zip(&mut done[start..end]) {
         let mut pixels = at(frame).clone();
         for (neighbour, lost) in &neighbours {
             let keep = FADE.saturating_sub(frame.abs_diff(*neighbour)) as i16;
@@ -208,7 +238,7 @@ pub(crate) fn join(
         {
             put_back(&mut pixels, given, hold.as_deref(), width);
         }
-        done[frame] = Some(pixels);
+        *place = Some(pixels);
     }
 }
 

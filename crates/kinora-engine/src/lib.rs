@@ -17,7 +17,7 @@ mod repertoire;
 mod request;
 mod windows;
 
-pub use conditioning::{Base, Conditioning, ConditioningError, Picture};
+pub use conditioning::{Conditioning, ConditioningError, Picture};
 pub use error::{EngineError, Fault};
 pub use generate::{Event, Job, generate};
 pub use latents::{Latents, LatentsError};

@@ -1,6 +1,6 @@
 //! What may be done with clips that are there: each a way to fill in a [`Conditioning`].
 
-use crate::conditioning::{Base, Conditioning, Picture};
+use crate::conditioning::{Conditioning, Picture};
 use kinora_media::Clip;
 use std::ops::Range;
 
@@ -57,13 +57,13 @@ impl Task {
         Self::all(between(a.frames(), more, b.frames()))
     }
 
-    /// `clip` painted again from a noised start: see [`Base::strength`].
+    /// `clip` painted again from a noised start: see [`Conditioning::strength`].
     pub fn remix(clip: &Clip, strength: f64) -> Self {
         let frames = clip.frames().to_vec();
         let given = vec![None; frames.len()];
         let mut task = Self::all(given);
-        task.conditioning.base = Some(Base { frames, strength });
-        task
+        task.conditioning.base = Some(frames);
+        task.from_strength(strength)
     }
 
     /// `clip` painted again where a frame's mask is above 127, and untouched elsewhere. A mask has a value for each
@@ -94,6 +94,12 @@ impl Task {
             }
         }
         Self::all(given)
+    }
+
+    /// The same, with painting begun at this noise level: below 1 it keeps to the base or the given frames nearby.
+    pub fn from_strength(mut self, strength: f64) -> Self {
+        self.conditioning.strength = strength;
+        self
     }
 
     fn all(given: Vec<Option<Picture>>) -> Self {

@@ -119,6 +119,8 @@ pub struct Bench<'a> {
     pub model: &'a Model,
     /// Names what clips show.
     pub judge: &'a Judge,
+    /// Noise level at which frames beside given ones begin.
+    pub ease: f64,
     /// A folder for files that pass through a codec.
     pub scratch: &'a Path,
     /// Ends the work when it becomes true.
@@ -188,7 +190,7 @@ impl Bench<'_> {
         let frames = shot.clip.frames();
         let last = frames.len() - 1;
         let ends = [(0, frames[0].clone()), (last, frames[last].clone())];
-        let task = Task::pictures(frames.len(), ends);
+        let task = Task::pictures(frames.len(), ends).from_strength(self.ease);
         let painted = self.paint(&task, &shot.plan)?;
         let path = self.scratch.join("pictures.mp4");
         write(&painted, &json!({}), &Output::Mp4(path.clone()))?;
@@ -209,18 +211,30 @@ impl Bench<'_> {
 
     fn seams(&self, shot: &Shot, other: &Shot, found: &mut Found) -> Result<(), TrainError> {
         let (clip, count) = (&shot.clip, shot.clip.frames().len());
-        let longer = self.paint(&Task::extend(clip, MORE, Direction::Forward), &shot.plan)?;
+        let longer = self.paint(
+            &Task::extend(clip, MORE, Direction::Forward).from_strength(self.ease),
+            &shot.plan,
+        )?;
         found.seams[0].add(&steps(&longer), &[count - 1]);
-        let longer = self.paint(&Task::extend(clip, MORE, Direction::Backward), &shot.plan)?;
+        let longer = self.paint(
+            &Task::extend(clip, MORE, Direction::Backward).from_strength(self.ease),
+            &shot.plan,
+        )?;
         found.seams[1].add(&steps(&longer), &[MORE - 1]);
 
-        let round = self.paint(&Task::looped(clip, MORE), &shot.plan)?;
+        let round = self.paint(
+            &Task::looped(clip, MORE).from_strength(self.ease),
+            &shot.plan,
+        )?;
         let mut differences = steps(&round);
         let ends = [round.frames().last(), round.frames().first()];
         differences.extend(ends[0].zip(ends[1]).map(|(a, b)| difference(a, b)));
         found.seams[2].add(&differences, &[count - 1, differences.len() - 1]);
 
-        let both = self.paint(&Task::connect(clip, &other.clip, MORE), &shot.plan)?;
+        let both = self.paint(
+            &Task::connect(clip, &other.clip, MORE).from_strength(self.ease),
+            &shot.plan,
+        )?;
         found.seams[3].add(&steps(&both), &[count - 1, count + MORE - 1]);
         let (start, end) = (&both.frames()[count - 1], &both.frames()[count + MORE]);
         let progress = both.frames()[count - 1..=count + MORE].iter().map(|frame| {

@@ -161,12 +161,16 @@ impl<'a> Cards<'a> {
     }
 
     /// What is known of the clip now, and what the recipe says of it.
-    pub fn finish(self) -> (Conditioning, Option<Source>) {
+    ///
+    /// Painting begins at the noise level `strength` beside what is there.
+    pub fn finish(mut self, strength: f64) -> (Conditioning, Option<Source>) {
+        self.conditioning.strength = strength;
         let plain = self.inputs.is_empty() && self.conditioning.prompts.is_empty();
         let mut options = Map::new();
         if !self.conditioning.prompts.is_empty() {
             options.insert("cards".to_owned(), self.texts.into());
         }
+        options.insert("strength".to_owned(), strength.into());
         let source = Source {
             command: "generate".to_owned(),
             inputs: self.inputs,

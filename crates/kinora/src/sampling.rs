@@ -50,6 +50,19 @@ pub struct SamplingArgs {
     pub sampler: Option<String>,
 }
 
+/// How freely what is painted leaves what is given
+#[derive(Debug, Args)]
+pub struct EaseArgs {
+    /// How much noise painted frames begin from: 1 is noise alone, less keeps them nearer to the given ones beside them
+    #[arg(
+        long,
+        value_name = "0..1",
+        default_value_t = 0.8,
+        allow_hyphen_values = true
+    )]
+    pub strength: f64,
+}
+
 impl SamplingArgs {
     /// The request of `recipe`, or a new one of a random seed, with the flags that are given in it.
     pub fn request(&self, recipe: Option<&Recipe>) -> Result<Request> {

@@ -1,6 +1,6 @@
 //! `kinora eval`: measure a model against ground truth.
 
-use crate::{failure::BadInput, interrupt, machine};
+use crate::{failure::BadInput, interrupt, machine, sampling::EaseArgs};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use kinora_engine::{Device, EngineError, Length, ModelFiles, Request, plan};
@@ -118,6 +118,8 @@ struct RepertoireArgs {
     /// Sampler steps; default is the model's
     #[arg(long, value_name = "N")]
     steps: Option<i64>,
+    #[command(flatten)]
+    ease: EaseArgs,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -266,6 +268,7 @@ fn repertoire(args: &RepertoireArgs) -> Result<()> {
     let bench = Bench {
         model: &model,
         judge: &judge,
+        ease: args.ease.strength,
         scratch: scratch.path(),
         stop: &stop,
     };

@@ -5,7 +5,7 @@ use crate::cards::{Card, Cards};
 use crate::failure::BadInput;
 use crate::input::{Given, reader};
 use crate::sampling::{
-    Painter, SamplingArgs, deliver, destination, name_for, numbered, planned, tell,
+    EaseArgs, Painter, SamplingArgs, deliver, destination, name_for, numbered, planned, tell,
 };
 use anyhow::{Result, bail};
 use clap::Args;
@@ -72,6 +72,8 @@ pub struct GenerateArgs {
     /// Frames a second, as 12 or 24000/1001
     #[arg(long, value_name = "F", allow_hyphen_values = true)]
     fps: Option<Fps>,
+    #[command(flatten)]
+    ease: EaseArgs,
     #[command(flatten)]
     sampling: SamplingArgs,
     /// Begin from these latents instead of the seed's noise; finished ones are decoded at once
@@ -196,7 +198,7 @@ fn given(args: &GenerateArgs, plan: &Plan) -> Result<(Conditioning, Option<Sourc
         let last = plan.frames as usize - 1;
         cards.place(last, Given::open_picture(path, "last picture", &reader)?)?;
     }
-    Ok(cards.finish())
+    Ok(cards.finish(args.ease.strength))
 }
 
 /// The latents to begin from, and their hash.

@@ -3,7 +3,9 @@
 use crate::args;
 use crate::failure::BadInput;
 use crate::input::{Given, reader};
-use crate::sampling::{Made, Painter, SamplingArgs, deliver, destination, numbered, planned, tell};
+use crate::sampling::{
+    EaseArgs, Made, Painter, SamplingArgs, deliver, destination, numbered, planned, tell,
+};
 use anyhow::{Result, bail};
 use clap::Args;
 use kinora_engine::{Direction, EngineError, Input, Length, Plan, Recipe, Source, Task};
@@ -60,6 +62,8 @@ pub struct ExtendArgs {
     #[arg(long)]
     backward: bool,
     #[command(flatten)]
+    ease: EaseArgs,
+    #[command(flatten)]
     common: CommonArgs,
 }
 
@@ -79,6 +83,8 @@ pub struct LoopArgs {
         allow_hyphen_values = true
     )]
     seconds: f64,
+    #[command(flatten)]
+    ease: EaseArgs,
     #[command(flatten)]
     common: CommonArgs,
 }
@@ -101,6 +107,8 @@ pub struct ConnectArgs {
         allow_hyphen_values = true
     )]
     seconds: f64,
+    #[command(flatten)]
+    ease: EaseArgs,
     #[command(flatten)]
     common: CommonArgs,
 }
@@ -179,8 +187,10 @@ pub fn extend(args: &ExtendArgs) -> Result<()> {
         true => Direction::Backward,
         false => Direction::Forward,
     };
-    let task = Task::extend(clip, frames(args.seconds, clip)?, direction);
+    let strength = args.ease.strength;
+    let task = Task::extend(clip, frames(args.seconds, clip)?, direction).from_strength(strength);
     let options = [
+        ("strength", json!(strength)),
         ("seconds", json!(args.seconds)),
         ("backward", json!(args.backward)),
     ];
@@ -191,8 +201,13 @@ pub fn extend(args: &ExtendArgs) -> Result<()> {
 pub fn looped(args: &LoopArgs) -> Result<()> {
     let work = Work::open(&args.common, &[(&args.clip, "clip")])?;
     let clip = work.clip();
-    let task = Task::looped(clip, frames(args.seconds, clip)?);
-    work.finish("loop", task, &[("seconds", json!(args.seconds))], 1)
+    let strength = args.ease.strength;
+    let task = Task::looped(clip, frames(args.seconds, clip)?).from_strength(strength);
+    let options = [
+        ("strength", json!(strength)),
+        ("seconds", json!(args.seconds)),
+    ];
+    work.finish("loop", task, &options, 1)
 }
 
 /// Runs `kinora connect`.
@@ -200,8 +215,13 @@ pub fn connect(args: &ConnectArgs) -> Result<()> {
     let ends = [(args.from.as_path(), "start"), (args.to.as_path(), "end")];
     let work = Work::open(&args.common, &ends)?;
     let clip = work.clip();
+    let strength = args.ease.strength;
     let task = Task::connect(clip, &work.clips[1].clip, frames(args.seconds, clip)?);
-    work.finish("connect", task, &[("seconds", json!(args.seconds))], 1)
+    let options = [
+        ("strength", json!(strength)),
+        ("seconds", json!(args.seconds)),
+    ];
+    work.finish("connect", task.from_strength(strength), &options, 1)
 }
 
 /// Runs `kinora remix`.
