@@ -39,6 +39,11 @@ const RULES: &[Rule] = &[
         never: TENSORS,
     },
     Rule {
+        name: "kinora-prompt",
+        may: &["kinora-stage"],
+        never: TENSORS,
+    },
+    Rule {
         name: "kinora-media",
         may: &[],
         never: TENSORS,
@@ -75,6 +80,7 @@ const RULES: &[Rule] = &[
             "kinora-stage",
             "kinora-engine",
             "kinora-train",
+            "kinora-prompt",
         ],
         never: &[],
     },

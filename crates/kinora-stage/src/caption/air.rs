@@ -34,7 +34,15 @@ pub(super) fn light_adjectives(scene: &Scene, place: &str) -> &'static [&'static
 /// "at night"
 pub(super) fn light_phrase(scene: &Scene, pen: &mut Pen) -> &'static str {
     let clear = scene.weather == Weather::Clear;
-    let phrases: &[&str] = match (scene.light, scene.setting) {
+    pen.favour(light_phrases(scene.light, scene.setting, clear))
+}
+
+pub(super) fn light_phrases(
+    light: Light,
+    setting: Setting,
+    clear: bool,
+) -> &'static [&'static str] {
+    match (light, setting) {
         (Light::Day, Setting::Stage) => &[
             "under bright stage lights",
             "under the spotlights",
@@ -180,8 +188,7 @@ pub(super) fn light_phrase(scene: &Scene, pen: &mut Pen) -> &'static str {
             "in warm candlelight",
             "in the light of candles",
         ],
-    };
-    pen.favour(phrases)
+    }
 }
 
 /// "in the rain"; clear weather goes without saying most of the time, and cannot be seen without a sky. The phrase may
@@ -237,7 +244,11 @@ pub(super) fn weather_phrase(
 
 /// The light as a sentence of its own, without a stop: "the scene is lit by candles".
 pub(super) fn light_sentence(scene: &Scene, pen: &mut Pen) -> &'static str {
-    let sentences: &[&str] = match (scene.light, scene.setting) {
+    pen.pick(light_sentences(scene.light, scene.setting))
+}
+
+pub(super) fn light_sentences(light: Light, setting: Setting) -> &'static [&'static str] {
+    match (light, setting) {
         (Light::Day, Setting::Stage) => &[
             "bright stage lights shine down",
             "the stage lights are bright",
@@ -297,8 +308,7 @@ pub(super) fn light_sentence(scene: &Scene, pen: &mut Pen) -> &'static str {
             "the scene is lit by candlelight",
             "warm candlelight flickers",
         ],
-    };
-    pen.pick(sentences)
+    }
 }
 
 /// The weather as a sentence of its own, if there is any to speak of.

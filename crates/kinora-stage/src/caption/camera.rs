@@ -6,10 +6,14 @@ use crate::vocabulary::{Angle, CameraMove, Kind, Look, ShotSize, Subject};
 
 /// The shot size as a noun: "wide shot".
 pub(super) fn size(scene: &Scene, pen: &mut Pen) -> &'static str {
-    let subject = scene.cast[0].subject;
+    pen.favour(sizes(scene.shot.size, scene.cast[0].subject))
+}
+
+/// The names of a shot size, for a shot of `subject`.
+pub(super) fn sizes(size: ShotSize, subject: Subject) -> &'static [&'static str] {
     let has_body =
         !matches!(subject.kind(), Kind::Vehicle | Kind::Object) || subject == Subject::Snowman;
-    let options: &[&str] = match scene.shot.size {
+    match size {
         ShotSize::ExtremeWide => &[
             "extreme wide shot",
             "very wide shot",
@@ -24,25 +28,31 @@ pub(super) fn size(scene: &Scene, pen: &mut Pen) -> &'static str {
         }
         ShotSize::Medium => &["medium shot", "mid shot"],
         ShotSize::CloseUp => &["close-up", "close-up shot", "closeup", "tight close-up"],
-    };
-    pen.favour(options)
+    }
 }
 
 /// The angle as an adjective before a shot: "low-angle".
 pub(super) fn angle_adjective(angle: Angle, pen: &mut Pen) -> &'static str {
-    let options: &[&str] = match angle {
+    pen.favour(angle_adjectives(angle))
+}
+
+pub(super) fn angle_adjectives(angle: Angle) -> &'static [&'static str] {
+    match angle {
         Angle::EyeLevel => &["eye-level"],
         Angle::Low => &["low-angle"],
         Angle::High => &["high-angle"],
         Angle::Overhead => &["overhead", "top-down"],
         Angle::Dutch => &["Dutch-angle", "canted"],
-    };
-    pen.favour(options)
+    }
 }
 
 /// The angle as what follows a shot: "from below".
 pub(super) fn angle_after(angle: Angle, pen: &mut Pen) -> &'static str {
-    let options: &[&str] = match angle {
+    pen.favour(angles_after(angle))
+}
+
+pub(super) fn angles_after(angle: Angle) -> &'static [&'static str] {
+    match angle {
         Angle::EyeLevel => &["at eye level", "from eye level"],
         Angle::Low => &["from a low angle", "from below"],
         Angle::High => &["from a high angle", "from above"],
@@ -52,13 +62,16 @@ pub(super) fn angle_after(angle: Angle, pen: &mut Pen) -> &'static str {
             "with a tilted horizon",
             "with a canted frame",
         ],
-    };
-    pen.favour(options)
+    }
 }
 
 /// The angle as a tag at the end: "low angle".
 pub(super) fn angle_tag(angle: Angle, pen: &mut Pen) -> &'static str {
-    let options: &[&str] = match angle {
+    pen.favour(angle_tags(angle))
+}
+
+pub(super) fn angle_tags(angle: Angle) -> &'static [&'static str] {
+    match angle {
         Angle::EyeLevel => &["eye level", "at eye level", "eye-level view"],
         Angle::Low => &[
             "low angle",
@@ -86,13 +99,16 @@ pub(super) fn angle_tag(angle: Angle, pen: &mut Pen) -> &'static str {
             "at a Dutch angle",
             "canted angle",
         ],
-    };
-    pen.favour(options)
+    }
 }
 
 /// The camera's move as a noun: "slow push-in".
 pub(super) fn move_noun(camera_move: CameraMove, pen: &mut Pen) -> &'static str {
-    let options: &[&str] = match camera_move {
+    pen.favour(move_nouns(camera_move))
+}
+
+pub(super) fn move_nouns(camera_move: CameraMove) -> &'static [&'static str] {
+    match camera_move {
         CameraMove::Static => &[
             "static shot",
             "static camera",
@@ -134,12 +150,11 @@ pub(super) fn move_noun(camera_move: CameraMove, pen: &mut Pen) -> &'static str 
             "shaky handheld camera",
             "hand-held camera",
         ],
-    };
-    pen.favour(options)
+    }
 }
 
 /// What the camera does, as verb phrases in their base form; `{}` stands for what it films.
-fn move_verbs(camera_move: CameraMove) -> &'static [&'static str] {
+pub(super) fn move_verbs(camera_move: CameraMove) -> &'static [&'static str] {
     match camera_move {
         CameraMove::Static => &["stay still", "hold still", "stay fixed", "remain static"],
         CameraMove::PanLeft => &[
@@ -227,7 +242,11 @@ pub(super) fn move_clause(
 
 /// The look as a tag at the end: "35mm film".
 pub(super) fn look_tag(look: Look, pen: &mut Pen) -> &'static str {
-    let options: &[&str] = match look {
+    pen.favour(look_tags(look))
+}
+
+pub(super) fn look_tags(look: Look) -> &'static [&'static str] {
+    match look {
         Look::Plain => &[
             "plain digital video",
             "clean 3D render",
@@ -284,13 +303,16 @@ pub(super) fn look_tag(look: Look, pen: &mut Pen) -> &'static str {
             "animated cartoon",
             "anime",
         ],
-    };
-    pen.favour(options)
+    }
 }
 
 /// The look as what opens a caption: "a watercolour painting of".
 pub(super) fn look_lead(look: Look, pen: &mut Pen) -> &'static str {
-    let options: &[&str] = match look {
+    pen.favour(look_leads(look))
+}
+
+pub(super) fn look_leads(look: Look) -> &'static [&'static str] {
+    match look {
         Look::Plain => &[
             "a 3D render of",
             "a clean 3D render of",
@@ -331,8 +353,7 @@ pub(super) fn look_lead(look: Look, pen: &mut Pen) -> &'static str {
             "a hand-drawn cartoon of",
             "an anime clip of",
         ],
-    };
-    pen.favour(options)
+    }
 }
 
 /// An opening that says nothing of the look: "a video of".
@@ -350,7 +371,11 @@ pub(super) fn plain_lead(pen: &mut Pen) -> &'static str {
 
 /// The look as a sentence of its own, without a stop.
 pub(super) fn look_sentence(look: Look, pen: &mut Pen) -> &'static str {
-    let options: &[&str] = match look {
+    pen.pick(look_sentences(look))
+}
+
+pub(super) fn look_sentences(look: Look) -> &'static [&'static str] {
+    match look {
         Look::Plain => &[
             "the picture is clean and plain",
             "the picture looks like a clean 3D render",
@@ -381,6 +406,5 @@ pub(super) fn look_sentence(look: Look, pen: &mut Pen) -> &'static str {
             "the clip looks like an anime",
             "everything is drawn like a cartoon",
         ],
-    };
-    pen.pick(options)
+    }
 }

@@ -9,6 +9,7 @@ mod camera;
 mod clause;
 mod compose;
 mod grammar;
+mod lexicon;
 mod nouns;
 mod places;
 #[cfg(test)]
@@ -17,6 +18,7 @@ mod verbs;
 
 use crate::scene::Scene;
 use grammar::Pen;
+pub use lexicon::{Fact, moves, phrases};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeSet;

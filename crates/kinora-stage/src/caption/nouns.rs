@@ -248,7 +248,7 @@ fn wears_share(subject: Subject) -> f64 {
     }
 }
 
-fn moods(emotion: Emotion) -> &'static [&'static str] {
+pub(super) fn moods(emotion: Emotion) -> &'static [&'static str] {
     match emotion {
         Emotion::Neutral => &[],
         Emotion::Happy => &["happy", "smiling", "cheerful", "joyful", "grinning"],
