@@ -2,6 +2,7 @@
 
 mod args;
 mod cards;
+mod chat;
 mod commands {
     pub mod cut;
     pub mod eval;
@@ -10,6 +11,7 @@ mod commands {
     pub mod models;
     pub mod repertoire;
     pub mod stage;
+    pub mod styles;
     pub mod train;
 }
 mod failure;
@@ -17,7 +19,9 @@ mod input;
 mod interrupt;
 mod machine;
 mod progress;
+mod prompting;
 mod sampling;
+mod styles;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -57,6 +61,7 @@ enum Command {
     Concat(cut::ConcatArgs),
     Inspect(inspect::InspectArgs),
     Models(models::ModelsArgs),
+    Styles(commands::styles::StylesArgs),
     Stage(stage::StageArgs),
     Train(train::TrainArgs),
     Eval(eval::EvalArgs),
@@ -93,6 +98,7 @@ fn run(command: Command) -> Result<()> {
         Command::Concat(args) => cut::concat(&args),
         Command::Inspect(args) => inspect::inspect(&args),
         Command::Models(args) => models::models(&args),
+        Command::Styles(args) => commands::styles::styles(&args),
         Command::Stage(args) => stage::stage(&args),
         Command::Train(args) => train::train(args),
         Command::Eval(args) => eval::eval(args),

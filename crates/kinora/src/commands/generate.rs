@@ -4,6 +4,7 @@ use crate::args;
 use crate::cards::{Card, Cards};
 use crate::failure::BadInput;
 use crate::input::{Given, reader};
+use crate::prompting::{ShotArgs, show};
 use crate::sampling::{
     EaseArgs, Painter, SamplingArgs, deliver, destination, name_for, numbered, planned, tell,
 };
@@ -30,6 +31,8 @@ const MAX_COUNT: u64 = 10_000;
   kinora generate \"a knight walks in the rain\" --count 4 -o knight.mp4    (knight-1.mp4 to knight-4.mp4)
   kinora generate \"the fox runs away\" --image fox.png -o run.mp4    (begins with the picture)
   kinora generate --card 0s:\"a fox sleeps\" --card 2s:leap.png --card 3s:\"a fox runs\" --seconds 5 -o story.mp4
+  kinora generate \"a fox in the woods\" --shot MCU --move push-in --light \"golden hour\" --look 35mm -o fox.mp4
+  kinora generate \"a knight walks\" --style noir --show-prompt    (what the model is told)
   kinora generate \"a train drives through a desert\" --seconds 60 -o journey.mp4
   kinora generate --like fox.mp4 -o again.mp4    (the same bytes)
   kinora generate --like fox.mp4 --seed 8 -o other.mp4    (the same but for the seed)")]
@@ -73,6 +76,8 @@ pub struct GenerateArgs {
     #[arg(long, value_name = "F", allow_hyphen_values = true)]
     fps: Option<Fps>,
     #[command(flatten)]
+    shot: ShotArgs,
+    #[command(flatten)]
     ease: EaseArgs,
     #[command(flatten)]
     sampling: SamplingArgs,
@@ -109,8 +114,13 @@ pub fn generate(args: &GenerateArgs) -> Result<()> {
     if let (Some(recipe), None) = (&told, &args.sampling.model) {
         recipe.check_model(&files).map_err(EngineError::from)?;
     }
-    let plan = planned(&request(args, told.as_ref())?, &files)?;
-    let (conditioning, source) = given(args, &plan)?;
+    let mut request = request(args, told.as_ref())?;
+    let (mut conditioning, source) = given(args, &planned(&request, &files)?)?;
+    args.shot.apply(&mut request, &mut conditioning, &files)?;
+    if args.shot.show_prompt {
+        return show(&request, &conditioning, args.json);
+    }
+    let plan = planned(&request, &files)?;
     if let Some(recipe) = &told {
         let inputs = source.as_ref().map_or(&[][..], |source| &source.inputs);
         recipe

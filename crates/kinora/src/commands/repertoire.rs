@@ -3,6 +3,7 @@
 use crate::args;
 use crate::failure::BadInput;
 use crate::input::{Given, reader};
+use crate::prompting::{ShotArgs, show};
 use crate::sampling::{
     EaseArgs, Made, Painter, SamplingArgs, deliver, destination, numbered, planned, tell,
 };
@@ -36,6 +37,8 @@ pub struct CommonArgs {
     /// Frames a second of pictures and folders, which have no rate
     #[arg(long, value_name = "F", allow_hyphen_values = true)]
     fps: Option<Fps>,
+    #[command(flatten)]
+    shot: ShotArgs,
     #[command(flatten)]
     sampling: SamplingArgs,
     /// Also draw a contact sheet of the clip
@@ -358,13 +361,14 @@ impl<'a> Work<'a> {
     fn finish(
         self,
         command: &str,
-        task: Task,
+        mut task: Task,
         options: &[(&str, Value)],
         count: u64,
     ) -> Result<()> {
         let CommonArgs {
             prompt,
             output,
+            shot,
             sampling,
             sheet,
             json,
@@ -383,6 +387,10 @@ impl<'a> Work<'a> {
         request.size = Some((self.clip().width().into(), self.clip().height().into()));
         request.fps = Some(self.clip().fps());
         request.length = Some(Length::Frames(task.frames as i64));
+        shot.apply(&mut request, &mut task.conditioning, &files)?;
+        if shot.show_prompt {
+            return show(&request, &task.conditioning, *json);
+        }
         let plan = planned(&request, &files)?;
         task.conditioning.check(&plan).map_err(EngineError::from)?;
         let shape = Shape {
