@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod generate;
+mod prompting;
 mod repertoire;
 mod stage;
 mod support;
