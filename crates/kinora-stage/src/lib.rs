@@ -30,7 +30,7 @@ mod validate;
 mod vocabulary;
 mod weather;
 
-pub use caption::{Fact, Length, caption, moves, phrases, words};
+pub use caption::{Fact, Length, caption, describe, moves, phrases, words};
 pub use facts::Facts;
 pub use part::{Material, Part, Shape};
 pub use render::{

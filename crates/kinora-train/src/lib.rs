@@ -2,6 +2,7 @@
 //! sheets, export and evaluation.
 
 mod attributes;
+mod characters;
 mod checkpoint;
 mod clips;
 pub mod config;
@@ -23,6 +24,7 @@ mod pixels;
 mod places;
 mod portrait;
 mod principal;
+mod profile;
 mod random;
 mod recogniser;
 pub mod recognition;
@@ -34,12 +36,14 @@ pub mod stage;
 pub mod vae;
 
 pub use attributes::Attribute;
+pub use characters::Characters;
 pub use checkpoint::RunFolder;
 pub use clips::{ClipCache, Clips, Label};
 pub use error::TrainError;
 pub use export::read_vae;
 pub use journal::{Entry, read_journal};
 pub use metrics::{psnr, ssim};
+pub use profile::{IDENTITY, Profile};
 pub use run::{
     Control, Event, LoopConfig, Loss, OptimiserConfig, Outcome, Progress, Task, draw_curve, run,
 };

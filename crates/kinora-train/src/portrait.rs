@@ -7,7 +7,7 @@ use crate::{
     config::CELL,
     convnet::{Block, blocks, fold},
     heads::Heads,
-    recogniser::{GRID, HEIGHT, WIDTH, best},
+    recogniser::{GRID, HEIGHT, WIDTH},
 };
 use burn::{
     module::Module,
@@ -101,10 +101,10 @@ impl Portrait {
         self.heads.loss(features, classes, &shares, &NAMED)
     }
 
-    /// The likeliest class of each of [`Attribute::ALL`]; only those of [`NAMED`] mean something.
-    pub fn name(&self, sitter: &Sitter) -> Vec<usize> {
+    /// Scores `[1, classes]` of each of [`Attribute::ALL`]; only those of [`NAMED`] mean something.
+    pub fn scores(&self, sitter: &Sitter) -> Vec<Tensor<2>> {
         let features = self.features(std::slice::from_ref(sitter), &Device::flex());
-        self.heads.forward(features).into_iter().map(best).collect()
+        self.heads.forward(features)
     }
 }
 

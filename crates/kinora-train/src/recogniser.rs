@@ -195,20 +195,19 @@ impl Recogniser {
                 [0.0; 2],
             )
         });
-        let named = sitter.map(|sitter| self.portrait.name(&sitter));
-        let whole = seen.attributes.into_iter().map(best);
-        let classes = whole
-            .zip(Attribute::ALL)
+        let of_sitter = sitter.map(|sitter| self.portrait.scores(&sitter));
+        let scores: Vec<Tensor<2>> = (seen.attributes.into_iter().zip(Attribute::ALL))
             .enumerate()
-            .map(|(place, (class, attribute))| {
-                let of_sitter = portrait::NAMED.contains(&attribute);
-                named
-                    .as_ref()
-                    .filter(|_| of_sitter)
-                    .map_or(class, |named| named[place])
-            });
+            .map(|(place, (whole, attribute))| match &of_sitter {
+                Some(scores) if portrait::NAMED.contains(&attribute) => scores[place].clone(),
+                _ => whole,
+            })
+            .collect();
         Sight {
-            classes: classes.collect(),
+            classes: scores.iter().cloned().map(best).collect(),
+            shares: (scores.into_iter().map(|scores| softmax(scores, 1)))
+                .map(pixels::floats)
+                .collect(),
             extent: extent(&first),
         }
     }
@@ -226,6 +225,8 @@ pub(crate) fn best(scores: Tensor<2>) -> usize {
 pub(crate) struct Sight {
     /// The likeliest class of each of [`Attribute::ALL`].
     pub classes: Vec<usize>,
+    /// How likely each class of each of [`Attribute::ALL`] is.
+    pub shares: Vec<Vec<f32>>,
     /// How much of the frame the first actor takes.
     pub extent: Extent,
 }

@@ -11,6 +11,7 @@ use crate::{
     pixels::floats,
     places::Targets,
     portrait::Sitter,
+    profile::Profile,
     random::{Purpose, generator},
     recogniser::{self, Recogniser, batch, pictures},
     run::{Loss, Task},
@@ -24,7 +25,7 @@ use kinora_nn::{
 use kinora_stage::{CameraMove, Scene, ShotSize};
 use rand::Rng;
 use rayon::prelude::*;
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 use std::{collections::BTreeMap, path::Path};
 
 /// File names in a judge's folder.
@@ -333,6 +334,38 @@ impl Judge {
             moves: read_json("list of known moves", &folder.join(MOVES))?,
             sizes: read_json("list of known shot sizes", &folder.join(SIZES))?,
         })
+    }
+
+    /// The judge that the program carries.
+    ///
+    /// # Errors
+    /// Never for the judge as it is shipped.
+    pub fn built_in() -> Result<Self, TrainError> {
+        macro_rules! shipped {
+            ($name:literal) => {
+                include_bytes!(concat!(
+                    env!("CARGO_MANIFEST_DIR"),
+                    "/../../models/recogniser/",
+                    $name
+                ))
+                .as_slice()
+            };
+        }
+        fn known<T: DeserializeOwned>(name: &str, json: &[u8]) -> Result<Known<T>, TrainError> {
+            serde_json::from_slice(json).map_err(TrainError::malformed("list", Path::new(name)))
+        }
+        let fresh = Recogniser::new(&mut Init::zeros(&Device::flex()));
+        Ok(Self {
+            recogniser: weights::load(fresh, shipped!("recogniser.safetensors"))?,
+            moves: known(MOVES, shipped!("moves.json"))?,
+            sizes: known(SIZES, shipped!("sizes.json"))?,
+        })
+    }
+
+    /// What the recogniser makes of a clip of RGB8 frames.
+    pub fn profile(&self, frames: &[u8], width: usize, height: usize) -> Profile {
+        let sight = self.recogniser.look(pictures(frames, width, height));
+        Profile::new(sight.shares)
     }
 
     /// The class of each of [`Attribute::ALL`] in a clip of RGB8 frames.

@@ -5,7 +5,9 @@
 use crate::{
     TrainError,
     attributes::Attribute,
+    characters::{Characters, characters},
     metrics::{psnr, ssim},
+    profile::Profile,
     random::{Purpose, generator},
     recognition::Judge,
     run::Event,
@@ -56,6 +58,8 @@ pub struct RepertoireReport {
     pub edits: Edits,
     /// Variations.
     pub variations: Variations,
+    /// Characters in new scenes.
+    pub characters: Characters,
 }
 
 /// First and last pictures of a clip.
@@ -105,10 +109,12 @@ pub struct Edits {
 /// Variations of clips.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Variations {
-    /// Mean of 1 - SSIM over pairs of variations of one clip.
-    pub distance: f64,
-    /// The same over pairs from different clips.
-    pub between_clips: f64,
+    /// Mean distance of what the judge makes of pairs of variations of one clip, 0 to 1.
+    pub diversity: f64,
+    /// The same over pairs of different clips' variations: how far apart prompts are.
+    pub between_prompts: f64,
+    /// The same of true renders of one prompt's facts with other seeds, where nothing is homogenised.
+    pub of_renders: f64,
     /// Share of setting, light and colour that the judge names as the clip's prompt says.
     pub true_to_prompt: f64,
 }
@@ -159,14 +165,21 @@ impl Bench<'_> {
             self.seams(shot, other, &mut found)?;
             self.remixes(shot, other, &mut found)?;
             self.edits(shot, &mut found)?;
-            self.variations(shot, index, &mut found)?;
+            self.variations(shot, &mut found)?;
             report(Event::Note(format!(
                 "{} of {} scenes measured",
                 index + 1,
                 shots.len()
             )));
         }
-        Ok(found.report(scenes))
+        let first = &shots[0];
+        let format = format(&first.plan);
+        let count = (scenes.count as usize).saturating_mul(2);
+        let characters = characters(self.judge, count, scenes.seed, format, |prompt, seed| {
+            let plan = plan(prompt, seed).map_err(kinora_engine::EngineError::from)?;
+            self.paint(&Task::pictures(plan.frames as usize, []), &plan)
+        })?;
+        Ok(found.report(scenes, characters))
     }
 
     fn paint(&self, task: &Task, plan: &Plan) -> Result<Clip, TrainError> {
@@ -294,8 +307,8 @@ impl Bench<'_> {
         Ok(())
     }
 
-    fn variations(&self, shot: &Shot, index: usize, found: &mut Found) -> Result<(), TrainError> {
-        let mut clips = Vec::new();
+    fn variations(&self, shot: &Shot, found: &mut Found) -> Result<(), TrainError> {
+        let (mut clips, mut renders) = (Vec::new(), Vec::new());
         for variation in 0..VARIATIONS {
             let plan = Plan {
                 seed: shot.plan.seed.wrapping_add(variation as u64),
@@ -303,20 +316,27 @@ impl Bench<'_> {
             };
             let clip = self.paint(&Task::remix(&shot.clip, VARIED), &plan)?;
             found.true_to_prompt.push(self.follows(&clip, &shot.scene));
-            clips.push(clip);
+            clips.push(self.profile(&clip));
+            let scene = Scene {
+                seed: shot.scene.seed.wrapping_add(1 + variation as u64),
+                ..shot.scene.clone()
+            };
+            let frames = render(&scene, format(&shot.plan))?.frames;
+            let [width, height] = [shot.plan.width, shot.plan.height].map(|side| side as usize);
+            renders.push(self.judge.profile(&frames, width, height));
         }
-        for (i, a) in clips.iter().enumerate() {
-            found
-                .distance
-                .extend(clips[..i].iter().map(|b| 1.0 - alike(a, b)));
-            found
-                .between
-                .extend(found.earlier.iter().map(|b| 1.0 - alike(a, b)));
-        }
-        if index < 4 {
-            found.earlier.extend(clips);
-        }
+        found.diversity.push(Profile::diversity(&clips));
+        found.of_renders.push(Profile::diversity(&renders));
+        let pairs = clips.iter().zip(&found.earlier);
+        let apart = pairs.map(|(a, b)| a.distance(b, &Attribute::ALL));
+        found.between.extend(apart);
+        found.earlier = clips;
         Ok(())
+    }
+
+    fn profile(&self, clip: &Clip) -> Profile {
+        let (width, height) = (clip.width() as usize, clip.height() as usize);
+        self.judge.profile(&clip.frames().concat(), width, height)
     }
 
     /// Share of [`FOLLOWED`] that the judge names as in `scene`.
@@ -344,12 +364,7 @@ impl Shot {
         let prompt = caption(&scene, Length::Paragraph, &mut wording);
         let noise = generator(seed, Purpose::Noise, index).random::<u32>();
         let plan = plan(&prompt, noise.into()).map_err(kinora_engine::EngineError::from)?;
-        let format = Format {
-            width: plan.width,
-            height: plan.height,
-            frames: plan.frames,
-            fps: plan.fps.as_f64() as f32,
-        };
+        let format = format(&plan);
         let size = plan.width as usize * plan.height as usize * 3;
         let frames = render(&scene, format)?.frames;
         let frames = frames.chunks_exact(size).map(<[u8]>::to_vec).collect();
@@ -359,6 +374,15 @@ impl Shot {
             prompt,
             plan,
         })
+    }
+}
+
+fn format(plan: &Plan) -> Format {
+    Format {
+        width: plan.width,
+        height: plan.height,
+        frames: plan.frames,
+        fps: plan.fps.as_f64() as f32,
     }
 }
 
@@ -376,10 +400,11 @@ struct Found {
     inside: Vec<f64>,
     across: Vec<f64>,
     near: Vec<f64>,
-    distance: Vec<f64>,
+    diversity: Vec<f64>,
     between: Vec<f64>,
+    of_renders: Vec<f64>,
     true_to_prompt: Vec<f64>,
-    earlier: Vec<Clip>,
+    earlier: Vec<Profile>,
 }
 
 #[derive(Default)]
@@ -407,7 +432,7 @@ impl SeamsFound {
 }
 
 impl Found {
-    fn report(self, scenes: Scenes) -> RepertoireReport {
+    fn report(self, scenes: Scenes, characters: Characters) -> RepertoireReport {
         let ends = |values: &[f64]| {
             [
                 mean(values),
@@ -445,10 +470,12 @@ impl Found {
                 inside: mean(&self.inside),
             },
             variations: Variations {
-                distance: mean(&self.distance),
-                between_clips: mean(&self.between),
+                diversity: mean(&self.diversity),
+                between_prompts: mean(&self.between),
+                of_renders: mean(&self.of_renders),
                 true_to_prompt: mean(&self.true_to_prompt),
             },
+            characters,
         }
     }
 }

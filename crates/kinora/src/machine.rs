@@ -16,6 +16,25 @@ pub fn free_memory() -> Option<u64> {
     free.into_iter().chain(limit).min()
 }
 
+/// Where the user's settings lie: `kinora` in the folder for settings.
+pub fn settings_folder() -> Option<PathBuf> {
+    own_folder("XDG_CONFIG_HOME", ".config")
+}
+
+/// Where what the user made for later is kept: `kinora` in the folder for data.
+pub fn data_folder() -> Option<PathBuf> {
+    own_folder("XDG_DATA_HOME", ".local/share")
+}
+
+fn own_folder(variable: &str, at_home: &str) -> Option<PathBuf> {
+    let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
+    let folder = set(variable)
+        .or_else(|| set("APPDATA"))
+        .map(PathBuf::from)
+        .or_else(|| set("HOME").map(|home| PathBuf::from(home).join(at_home)));
+    folder.map(|folder| folder.join("kinora"))
+}
+
 /// The ffmpeg on the search path, if there is one.
 pub fn ffmpeg() -> Option<PathBuf> {
     let name = format!("ffmpeg{}", env::consts::EXE_SUFFIX);

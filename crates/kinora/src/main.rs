@@ -2,8 +2,10 @@
 
 mod args;
 mod cards;
+mod characters;
 mod chat;
 mod commands {
+    pub mod character;
     pub mod cut;
     pub mod eval;
     pub mod generate;
@@ -62,6 +64,7 @@ enum Command {
     Inspect(inspect::InspectArgs),
     Models(models::ModelsArgs),
     Styles(commands::styles::StylesArgs),
+    Character(commands::character::CharacterArgs),
     Stage(stage::StageArgs),
     Train(train::TrainArgs),
     Eval(eval::EvalArgs),
@@ -99,6 +102,7 @@ fn run(command: Command) -> Result<()> {
         Command::Inspect(args) => inspect::inspect(&args),
         Command::Models(args) => models::models(&args),
         Command::Styles(args) => commands::styles::styles(&args),
+        Command::Character(args) => commands::character::character(&args),
         Command::Stage(args) => stage::stage(&args),
         Command::Train(args) => train::train(args),
         Command::Eval(args) => eval::eval(args),

@@ -1,20 +1,10 @@
 //! Styles: those that come with Kinora, and a user's own.
 
 use crate::failure::BadInput;
+use crate::machine;
 use anyhow::{Context, Result, bail};
 use kinora_prompt::{Style, built_in};
 use std::fs;
-use std::path::PathBuf;
-
-/// Where a user's own styles lie: `kinora/styles` in the folder for settings.
-pub fn folder() -> Option<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    let settings = set("XDG_CONFIG_HOME")
-        .or_else(|| set("APPDATA"))
-        .map(PathBuf::from)
-        .or_else(|| set("HOME").map(|home| PathBuf::from(home).join(".config")));
-    settings.map(|folder| folder.join("kinora").join("styles"))
-}
 
 /// All styles in order of name; a user's own takes the place of a built-in one of its name.
 pub fn all() -> Result<Vec<Style>> {
@@ -41,7 +31,10 @@ pub fn named(name: &str) -> Result<Style> {
 }
 
 fn own() -> Result<Vec<Style>> {
-    let Some(folder) = folder().filter(|folder| folder.is_dir()) else {
+    let Some(folder) = machine::settings_folder()
+        .map(|folder| folder.join("styles"))
+        .filter(|folder| folder.is_dir())
+    else {
         return Ok(Vec::new());
     };
     let unread = || format!("can't read the styles in {}", folder.display());

@@ -17,6 +17,7 @@ mod tests;
 mod verbs;
 
 use crate::scene::Scene;
+use crate::vocabulary::{Colour, Subject};
 use grammar::Pen;
 pub use lexicon::{Fact, moves, phrases};
 use rand::{Rng, SeedableRng};
@@ -51,6 +52,11 @@ pub fn caption(scene: &Scene, length: Length, rng: &mut impl Rng) -> String {
         Length::Sentence => compose::sentence(scene, &mut pen),
         Length::Paragraph => compose::paragraph(scene, &mut pen),
     }
+}
+
+/// A subject of a colour in the plainest words that captions use: "a red fox", "a woman in a red dress".
+pub fn describe(subject: Subject, colour: Colour) -> String {
+    grammar::fix_articles(&nouns::plainly(subject, colour))
 }
 
 /// The words of the captions, in lower case, sorted, each once: runs of letters and digits with inner apostrophes;

@@ -281,6 +281,15 @@ pub(super) fn colour_shows(colour: Colour, look: Look) -> bool {
     look.keeps_hue() || matches!(colour, Colour::White | Colour::Black | Colour::Gray)
 }
 
+/// A subject in the plainest words: "a red fox", "a woman in a red dress".
+pub(super) fn plainly(subject: Subject, colour: Colour) -> String {
+    let (noun, hue) = (names(subject)[0].0, colours(colour)[0]);
+    if wears_share(subject) < 0.5 {
+        return format!("a {hue} {noun}");
+    }
+    format!("a {noun} {}", wears(subject)[0].0.replace("{}", hue))
+}
+
 /// What is told of a subject besides its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Detail {

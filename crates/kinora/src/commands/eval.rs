@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use kinora_engine::{Device, EngineError, Length, ModelFiles, Request, plan};
 use kinora_media::{contact_sheet, save_png};
 use kinora_train::{
-    ClipCache, Event,
+    Characters, ClipCache, Event,
     config::{self, DataConfig, ModelConfig, VaeTraining},
     gallery::gallery,
     read_vae,
@@ -326,13 +326,25 @@ fn repertoire(args: &RepertoireArgs) -> Result<()> {
         "edit: {outside} changed outside, {inside:.1} inside; steps at the border {border:.2} times those beside it"
     );
     let Variations {
-        distance,
-        between_clips,
+        diversity,
+        between_prompts,
+        of_renders,
         true_to_prompt,
     } = report.variations;
     println!(
-        "variations: distance {distance:.3} (between clips {between_clips:.3}), prompt {:.0} %",
+        "variations: diversity {diversity:.3} (of renders {of_renders:.3}, between prompts {between_prompts:.3}), prompt {:.0} %",
         100.0 * true_to_prompt
+    );
+    let Characters {
+        count,
+        auc,
+        ceiling,
+        named: [subject, colour],
+    } = report.characters;
+    println!(
+        "characters: {count} held out, AUC {auc:.3} (true renders {ceiling:.3}); subject named {:.0} %, colour {:.0} %",
+        100.0 * subject,
+        100.0 * colour
     );
     Ok(())
 }

@@ -11,6 +11,8 @@ use anyhow::{Result, bail};
 use clap::Args;
 use kinora_engine::{Direction, EngineError, Input, Length, Plan, Recipe, Source, Task};
 use kinora_media::{Clip, Fit, Fps, Shape, check_writable_file, read_recipe};
+use kinora_train::Profile;
+use kinora_train::recognition::Judge;
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -425,6 +427,9 @@ impl<'a> Work<'a> {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), value.clone()))
             .collect();
+        let judge = (command == "variations" && count > 1).then(Judge::built_in);
+        let judge = judge.transpose()?;
+        let mut looks = Vec::new();
         let mut made: Vec<Made> = Vec::new();
         for (index, (output, sheet)) in outputs.iter().enumerate() {
             let began = Instant::now();
@@ -437,6 +442,10 @@ impl<'a> Work<'a> {
             let clip = clip
                 .part(task.keep.clone())?
                 .corner(self.size.0, self.size.1)?;
+            if let Some(judge) = &judge {
+                let [width, height] = [clip.width(), clip.height()].map(|side| side as usize);
+                looks.push(judge.profile(&clip.frames().concat(), width, height));
+            }
             let source = Source {
                 command: command.to_owned(),
                 inputs: inputs.clone(),
@@ -451,9 +460,14 @@ impl<'a> Work<'a> {
                 *json,
             )?);
         }
+        let diversity = judge.map(|_| Profile::diversity(&looks));
         if *json {
-            let report = json!({ "clips": made, "unknown_words": unknown });
+            let report = json!({ "clips": made, "unknown_words": unknown, "diversity": diversity });
             writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
+        } else if let Some(diversity) = diversity {
+            tell(&format!(
+                "diversity {diversity:.2}: mean distance of what the recogniser sees in two of them, 0 to 1"
+            ));
         }
         Ok(())
     }

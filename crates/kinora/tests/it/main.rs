@@ -1,6 +1,7 @@
 //! The program as people run it: what it makes, what it refuses, and what it leaves behind.
 
 mod bad_input;
+mod characters;
 mod generate;
 mod prompting;
 mod repertoire;
