@@ -10,6 +10,7 @@ mod convnet;
 pub mod dit;
 mod error;
 mod export;
+mod finish;
 pub mod gallery;
 mod given;
 mod heads;

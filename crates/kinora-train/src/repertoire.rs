@@ -27,6 +27,12 @@ pub const STRENGTHS: [f64; 5] = [0.2, 0.4, 0.6, 0.8, 1.0];
 const VARIED: f64 = 0.9;
 /// Variations of each clip.
 const VARIATIONS: usize = 3;
+/// Frames of a long take.
+const LONG: usize = 121;
+/// Most long takes.
+const LONG_TAKES: usize = 8;
+/// What should last over a long take.
+const LASTING: [Attribute; 3] = [Attribute::Subject, Attribute::Colour, Attribute::Setting];
 /// Frames that are painted by an extension, a loop and a connection.
 const MORE: usize = 12;
 /// What a remix should take from its prompt: what the model can paint.
@@ -58,6 +64,8 @@ pub struct RepertoireReport {
     pub edits: Edits,
     /// Variations.
     pub variations: Variations,
+    /// Long takes.
+    pub long_takes: LongTakes,
     /// Characters in new scenes.
     pub characters: Characters,
 }
@@ -119,6 +127,20 @@ pub struct Variations {
     pub true_to_prompt: f64,
 }
 
+/// Clips of many windows.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct LongTakes {
+    /// How many.
+    pub count: usize,
+    /// How long.
+    pub seconds: f64,
+    /// Mean distance, from the first second to the last, of who is there, in which colour and where, as the judge sees
+    /// it.
+    pub kept: f64,
+    /// The same between the ends of different takes.
+    pub others: f64,
+}
+
 /// What the evaluation works with.
 pub struct Bench<'a> {
     /// The model.
@@ -172,6 +194,7 @@ impl Bench<'_> {
                 shots.len()
             )));
         }
+        let long_takes = self.long_takes(&shots)?;
         let first = &shots[0];
         let format = format(&first.plan);
         let count = (scenes.count as usize).saturating_mul(2);
@@ -179,7 +202,7 @@ impl Bench<'_> {
             let plan = plan(prompt, seed).map_err(kinora_engine::EngineError::from)?;
             self.paint(&Task::pictures(plan.frames as usize, []), &plan)
         })?;
-        Ok(found.report(scenes, characters))
+        Ok(found.report(scenes, long_takes, characters))
     }
 
     fn paint(&self, task: &Task, plan: &Plan) -> Result<Clip, TrainError> {
@@ -334,6 +357,36 @@ impl Bench<'_> {
         Ok(())
     }
 
+    fn long_takes(&self, shots: &[Shot]) -> Result<LongTakes, TrainError> {
+        let shots = &shots[..shots.len().min(LONG_TAKES)];
+        let mut ends = Vec::new();
+        for shot in shots {
+            let take = self.paint(&Task::pictures(LONG, []), &shot.plan)?;
+            let second = take.fps().as_f64().round() as usize;
+            ends.push([
+                self.profile(&take.part(0..second)?),
+                self.profile(&take.part(LONG - second..LONG)?),
+            ]);
+        }
+        let (mut kept, mut others) = (Vec::new(), Vec::new());
+        for (i, [start, _]) in ends.iter().enumerate() {
+            for (j, [_, end]) in ends.iter().enumerate() {
+                let distance = start.distance(end, &LASTING);
+                if i == j {
+                    kept.push(distance)
+                } else {
+                    others.push(distance)
+                }
+            }
+        }
+        Ok(LongTakes {
+            count: shots.len(),
+            seconds: shots[0].plan.fps.seconds(LONG),
+            kept: mean(&kept),
+            others: mean(&others),
+        })
+    }
+
     fn profile(&self, clip: &Clip) -> Profile {
         let (width, height) = (clip.width() as usize, clip.height() as usize);
         self.judge.profile(&clip.frames().concat(), width, height)
@@ -432,7 +485,12 @@ impl SeamsFound {
 }
 
 impl Found {
-    fn report(self, scenes: Scenes, characters: Characters) -> RepertoireReport {
+    fn report(
+        self,
+        scenes: Scenes,
+        long_takes: LongTakes,
+        characters: Characters,
+    ) -> RepertoireReport {
         let ends = |values: &[f64]| {
             [
                 mean(values),
@@ -475,6 +533,7 @@ impl Found {
                 of_renders: mean(&self.of_renders),
                 true_to_prompt: mean(&self.true_to_prompt),
             },
+            long_takes,
             characters,
         }
     }

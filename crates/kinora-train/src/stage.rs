@@ -4,6 +4,7 @@
 use crate::{
     TrainError,
     attributes::Attribute,
+    finish::Finish,
     pixels::spread,
     random::{Purpose, generator},
     recognition::Judge,
@@ -11,7 +12,7 @@ use crate::{
 };
 use kinora_engine::{Conditioning, Device, Job, Model, Plan, PlanError, generate};
 use kinora_media::SheetRow;
-use kinora_stage::{Format, Length, Scene, caption, render, reserved};
+use kinora_stage::{Format, Length, Relation, Scene, caption, render, reserved};
 use rand::Rng;
 use serde::Serialize;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,6 +38,9 @@ pub struct Questions {
     pub count: u64,
     /// Decides the scenes, the wording and the noise.
     pub seed: u64,
+    /// Whether they are of combinations that training may show, in scenes that it does not, instead of those that it
+    /// never shows.
+    pub seen: bool,
 }
 
 /// What the evaluation found.
@@ -52,8 +56,27 @@ pub struct StageReport {
     pub mean_of_ceiling: f64,
     /// Mean accuracy over the mean accuracy of the control.
     pub mean_over_control: f64,
+    /// Mean brightness difference of neighbouring pixels, over that of the true renders.
+    pub sharpness: f64,
+    /// Mean change of the change of brightness from frame to frame, over that of the true renders: 0 is a still, much
+    /// above 1 flickers. 0 of single frames.
+    pub flicker: f64,
+    /// Of clips in which somebody passes behind another: whether who it is, and its colour, are named alike at the start
+    /// and at the end.
+    pub permanence: Permanence,
     /// Each clip.
     pub clips: Vec<ClipReport>,
+}
+
+/// Whether who passes behind somebody comes back as itself.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Permanence {
+    /// Clips.
+    pub count: usize,
+    /// Share of painted clips.
+    pub painted: f64,
+    /// Share of true renders: the judge's own limit.
+    pub ceiling: f64,
 }
 
 /// How well one attribute is painted.
@@ -110,10 +133,15 @@ pub fn evaluate_stage(
     let mut named = Vec::new();
     let mut sheet = Vec::new();
     let mut first_plan = None;
+    let mut finish = Finish::default();
+    let mut kept: Vec<[bool; 2]> = Vec::new();
     let device = Device::flex();
     for index in 0..questions.count {
-        let scene =
-            Scene::sample_held_out(generator(questions.seed, Purpose::Scene, index).random());
+        let scene_seed = generator(questions.seed, Purpose::Scene, index).random();
+        let scene = match questions.seen {
+            true => Scene::sample_training(scene_seed),
+            false => Scene::sample_held_out(scene_seed),
+        };
         let prompt = caption(
             &scene,
             Length::Paragraph,
@@ -141,6 +169,10 @@ pub fn evaluate_stage(
             fps: plan.fps.as_f64() as f32,
         };
         let truth = render(&scene, format)?.frames;
+        finish.add(&painted, &truth, width, height);
+        if scene.relation == Relation::PassesBehind && plan.frames > 1 {
+            kept.push([&painted, &truth].map(|frames| stays(judge, frames, width, height)));
+        }
         let classes = measured(&Attribute::ALL.map(|attribute| attribute.of(&scene)));
         let in_painted = measured(&judge.name(&painted, width, height));
         let in_truth = measured(&judge.name(&truth, width, height));
@@ -189,6 +221,9 @@ pub fn evaluate_stage(
     };
     let mean_of_ceiling = mean(|it| it.of_ceiling.min(1.0));
     let mean_over_control = mean(|it| it.accuracy) / mean(|it| it.control).max(f64::MIN_POSITIVE);
+    let share = |which: usize| {
+        kept.iter().filter(|kept| kept[which]).count() as f64 / kept.len().max(1) as f64
+    };
     Ok((
         StageReport {
             questions,
@@ -196,10 +231,27 @@ pub fn evaluate_stage(
             attributes,
             mean_of_ceiling,
             mean_over_control,
+            sharpness: finish.sharpness(),
+            flicker: finish.flicker(),
+            permanence: Permanence {
+                count: kept.len(),
+                painted: share(0),
+                ceiling: share(1),
+            },
             clips,
         },
         sheet,
     ))
+}
+
+/// Whether the first actor and its colour are named alike at the start of a clip and at its end.
+fn stays(judge: &Judge, frames: &[u8], width: usize, height: usize) -> bool {
+    let size = width * height * 3;
+    let count = frames.len() / size;
+    let part = (count / 5).max(1) * size;
+    let ends = [&frames[..part], &frames[frames.len() - part..]];
+    let [start, end] = ends.map(|part| judge.profile(part, width, height).character());
+    start == end
 }
 
 /// Of classes for [`Attribute::ALL`], those of [`MEASURED`].

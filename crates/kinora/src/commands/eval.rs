@@ -1,21 +1,22 @@
 //! `kinora eval`: measure a model against ground truth.
 
+use crate::args;
 use crate::{failure::BadInput, interrupt, machine, sampling::EaseArgs};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use kinora_engine::{Device, EngineError, Length, ModelFiles, Request, plan};
-use kinora_media::{contact_sheet, save_png};
+use kinora_media::{check_writable_file, contact_sheet, save_png};
 use kinora_train::{
     Characters, ClipCache, Event,
     config::{self, DataConfig, ModelConfig, VaeTraining},
     gallery::gallery,
     read_vae,
     recognition::Judge,
-    repertoire::{Bench, Edits, Pictures, Scenes, Variations},
-    stage::{Questions, evaluate_stage},
+    repertoire::{Bench, Edits, LongTakes, Pictures, Scenes, Variations},
+    stage::{Permanence, Questions, evaluate_stage},
     vae::{Summary, evaluate},
 };
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Measure a model against ground truth
 #[derive(Debug, Args)]
@@ -70,15 +71,21 @@ struct StageArgs {
     /// A built-in model's name or a model folder
     #[arg(long, value_name = "NAME|DIR", default_value = "kinora-1")]
     model: String,
-    /// Folder of the recogniser
-    #[arg(long, value_name = "DIR", default_value = "models/recogniser")]
-    recogniser: PathBuf,
+    /// Folder of another recogniser than the program's own
+    #[arg(long, value_name = "DIR")]
+    recogniser: Option<PathBuf>,
     /// Held-out scenes to ask for
     #[arg(long, value_name = "N", default_value_t = 256)]
     prompts: u64,
     /// Decides the scenes, the wording and the noise
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Ask for combinations that training shows, in other scenes, instead of those that it never shows
+    #[arg(long)]
+    seen: bool,
+    /// Width and height of a clip; default is the model's
+    #[arg(long, value_name = "WxH", value_parser = args::size)]
+    size: Option<(i64, i64)>,
     /// Frames of a clip; default is the model's
     #[arg(long, value_name = "N")]
     frames: Option<i64>,
@@ -106,9 +113,9 @@ struct RepertoireArgs {
     /// A built-in model's name or a model folder
     #[arg(long, value_name = "NAME|DIR", default_value = "kinora-1")]
     model: String,
-    /// Folder of the recogniser
-    #[arg(long, value_name = "DIR", default_value = "models/recogniser")]
-    recogniser: PathBuf,
+    /// Folder of another recogniser than the program's own
+    #[arg(long, value_name = "DIR")]
+    recogniser: Option<PathBuf>,
     /// Held-out scenes to start from
     #[arg(long, value_name = "N", default_value_t = 16)]
     scenes: u64,
@@ -198,10 +205,11 @@ fn vae(args: &VaeArgs) -> Result<()> {
 fn stage(args: &StageArgs) -> Result<()> {
     let stop = interrupt::listen()?;
     let files = ModelFiles::open(&args.model).map_err(EngineError::from)?;
-    let judge = Judge::load(&args.recogniser)?;
+    let judge = judge(args.recogniser.as_deref())?;
     let model = files.load(&Device::flex()).map_err(EngineError::from)?;
     let planned = |prompt: &str, seed| {
         let request = Request {
+            size: args.size,
             length: args.frames.map(Length::Frames),
             steps: args.steps,
             guidance: args.guidance,
@@ -212,6 +220,7 @@ fn stage(args: &StageArgs) -> Result<()> {
     let questions = Questions {
         count: args.prompts,
         seed: args.seed,
+        seen: args.seen,
     };
     let (report, rows) = evaluate_stage(
         &model, &judge, questions, args.rows, planned, &stop, &mut note,
@@ -242,8 +251,13 @@ fn stage(args: &StageArgs) -> Result<()> {
         );
     }
     println!(
-        "{} held-out scenes, seed {}, {}x{}, {} frames, {} steps, guidance {}",
+        "{} scenes {}, seed {}, {}x{}, {} frames, {} steps, guidance {}",
         args.prompts,
+        if args.seen {
+            "of seen combinations"
+        } else {
+            "of unseen combinations"
+        },
         args.seed,
         report.plan.width,
         report.plan.height,
@@ -256,13 +270,25 @@ fn stage(args: &StageArgs) -> Result<()> {
         percent(report.mean_of_ceiling),
         report.mean_over_control
     );
+    let Permanence {
+        count,
+        painted,
+        ceiling,
+    } = report.permanence;
+    println!(
+        "sharpness {:.2} and flicker {:.2} times those of renders; {:.0} % of {count} who pass behind come back as themselves (renders {:.0} %)",
+        report.sharpness,
+        report.flicker,
+        percent(painted),
+        percent(ceiling)
+    );
     Ok(())
 }
 
 fn repertoire(args: &RepertoireArgs) -> Result<()> {
     let stop = interrupt::listen()?;
     let files = ModelFiles::open(&args.model).map_err(EngineError::from)?;
-    let judge = Judge::load(&args.recogniser)?;
+    let judge = judge(args.recogniser.as_deref())?;
     let model = files.load(&Device::flex()).map_err(EngineError::from)?;
     let scratch = tempfile::tempdir()?;
     let bench = Bench {
@@ -335,6 +361,15 @@ fn repertoire(args: &RepertoireArgs) -> Result<()> {
         "variations: diversity {diversity:.3} (of renders {of_renders:.3}, between prompts {between_prompts:.3}), prompt {:.0} %",
         100.0 * true_to_prompt
     );
+    let LongTakes {
+        count,
+        seconds,
+        kept,
+        others,
+    } = report.long_takes;
+    println!(
+        "long takes: {count} of {seconds:.0} s, identity and setting at the end {kept:.2} from the start; other clips {others:.2}"
+    );
     let Characters {
         count,
         auc,
@@ -353,8 +388,20 @@ fn prompts(args: &PromptsArgs) -> Result<()> {
     let stop = interrupt::listen()?;
     let text = std::fs::read_to_string(&args.file)
         .map_err(|error| BadInput(format!("{} can't be read: {error}", args.file.display())))?;
+    check_writable_file(&args.sheet)?;
+    let prompts: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    if prompts.is_empty() {
+        return Err(BadInput(format!(
+            "{} holds no prompt; write one on each line",
+            args.file.display()
+        ))
+        .into());
+    }
     let files = ModelFiles::open(&args.model).map_err(EngineError::from)?;
-    let plans = (text.lines().zip(0..))
+    let plans = (prompts.into_iter().zip(0..))
         .map(|(prompt, seed)| {
             let request = Request {
                 steps: args.steps,
@@ -367,6 +414,11 @@ fn prompts(args: &PromptsArgs) -> Result<()> {
     let model = files.load(&Device::flex()).map_err(EngineError::from)?;
     let rows = gallery(&model, &plans, &stop)?;
     Ok(save_png(&contact_sheet(&rows), &args.sheet)?)
+}
+
+/// The recogniser in `folder`, or the program's own.
+fn judge(folder: Option<&Path>) -> Result<Judge> {
+    Ok(folder.map_or_else(Judge::built_in, Judge::load)?)
 }
 
 fn note(event: Event) {
