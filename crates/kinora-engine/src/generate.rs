@@ -136,14 +136,36 @@ fn paint(
     };
     let denoise = denoiser(velocity, Guidance::everywhere(plan.guidance));
     let sigmas = shifted(plan.steps as usize, plan.shift, start.sigma);
-    let values = plan.sampler.run(denoise, start.values, &sigmas, |step| {
-        on_step(step);
-        job.check()
-    })?;
+    let values = plan
+        .sampler
+        .run(denoise, start.values.clone(), &sigmas, |step| {
+            on_step(step);
+            job.check()
+        })?;
     if !values.clone().abs().max().into_scalar::<f32>().is_finite() {
         return Err(EngineError::NotFinite);
     }
+    // As far as it was painted, a position comes to agree with its neighbours.
+    let share = known.map_or_else(
+        || Tensor::zeros([1, 1, 1, 1, 1], device),
+        |known| known.share,
+    );
+    let painted = (1.0 - share) * start.sigma; // (1, T, h, w, 1)
+    let smooth = normalised(model, model.vae.smooth(plain(model, values.clone())));
+    let values = values.clone() + (smooth - values) * painted;
     Ok(Latents { values, sigma: 0.0 })
+}
+
+/// Normalised latents as the autoencoder has them.
+fn plain(model: &Model, latent: Tensor<5>) -> Tensor<5> {
+    let (stats, device) = (&model.config.latent, latent.device());
+    latent * channels(&stats.std, &device) + channels(&stats.mean, &device)
+}
+
+/// The inverse of [`plain`].
+pub(crate) fn normalised(model: &Model, latent: Tensor<5>) -> Tensor<5> {
+    let (stats, device) = (&model.config.latent, latent.device());
+    (latent - channels(&stats.mean, &device)) / channels(&stats.std, &device)
 }
 
 /// Where the sampler begins: noise, or what is known with as much noise as each position has to lose.
@@ -198,9 +220,8 @@ fn decode(
     latents: Latents,
     mut on_frames: impl FnMut(usize),
 ) -> Result<Vec<Vec<u8>>, EngineError> {
-    let Job { model, device, .. } = *job;
-    let stats = &model.config.latent;
-    let latent = latents.values * channels(&stats.std, device) + channels(&stats.mean, device); // (1, T, h, w, C)
+    let model = job.model;
+    let latent = plain(model, latents.values); // (1, T, h, w, C)
 
     let (mut cache, mut frames) = (VaeCache::default(), Vec::new());
     for chunk in latent.split(decode_frames(plan), 1) {
@@ -213,7 +234,7 @@ fn decode(
 }
 
 /// One value for each latent channel, `[1, 1, 1, 1, C]`.
-pub(crate) fn channels(values: &[f32], device: &Device) -> Tensor<5> {
+fn channels(values: &[f32], device: &Device) -> Tensor<5> {
     Tensor::<1>::from_floats(values, device).reshape([1, 1, 1, 1, values.len()])
 }
 

@@ -1,7 +1,7 @@
 //! Given pictures as latents that are known, and painted frames joined to them.
 
 use crate::conditioning::{Conditioning, Picture};
-use crate::generate::{channels, decode_frames};
+use crate::generate::{decode_frames, normalised};
 use crate::windows::Window;
 use crate::{Device, Model, Plan};
 use burn::tensor::{Tensor, TensorData};
@@ -190,8 +190,7 @@ fn encode(frames: &[Option<&[u8]>], plan: &Plan, model: &Model, device: &Device)
         parts.push(model.vae.encode_chunk(video, &mut cache)); // (1, t, h, w, C)
         rest = later;
     }
-    let stats = &model.config.latent;
-    (Tensor::cat(parts, 1) - channels(&stats.mean, device)) / channels(&stats.std, device)
+    normalised(model, Tensor::cat(parts, 1))
 }
 
 /// The frames that `window` was for, out of its `decoded` ones: what is held of each is put back, a painted region

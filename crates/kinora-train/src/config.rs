@@ -234,6 +234,8 @@ pub struct VaeTraining {
     pub crops: Vec<CropConfig>,
     /// What is minimised.
     pub loss: VaeLossConfig,
+    /// The noise level that painted latents are smoothed as if they came from; the mean deviation of channels is 1.
+    pub smoothing: f64,
     /// Held-out clips that each observation measures.
     pub observe_clips: u64,
 }

@@ -4,6 +4,7 @@ use crate::pixels::floats;
 use burn::tensor::{Device, Tensor, TensorData};
 use kinora_models::kinora1::LinearCode;
 use kinora_nn::noise;
+use rayon::prelude::*;
 
 /// Rounds of the iteration.
 const ROUNDS: usize = 16;
@@ -66,6 +67,46 @@ impl PatchSums {
         (rows.concat(), bias)
     }
 
+    /// The best linear estimate of the values from `inputs` on from those before: a weight `[P - inputs, inputs]` and a
+    /// bias `[P - inputs]`. Inputs count as noisy by `floor` of their mean variance, so that none is trusted for chance.
+    pub fn regression(self, inputs: usize, floor: f64) -> (Vec<f32>, Vec<f32>) {
+        let patch = self.sum.dims()[1];
+        let count = self.count as f64;
+        let mean: Vec<f64> = floats(self.sum)
+            .into_iter()
+            .map(|s| f64::from(s) / count)
+            .collect();
+        let products = floats(self.products);
+        let covariance =
+            |a: usize, b: usize| f64::from(products[a * patch + b]) / count - mean[a] * mean[b];
+        let noise = floor * (0..inputs).map(|i| covariance(i, i)).sum::<f64>() / inputs as f64;
+        let mut factor = vec![0.0; inputs * inputs];
+        for a in 0..inputs {
+            for b in 0..=a {
+                factor[a * inputs + b] = covariance(a, b) + if a == b { noise } else { 0.0 };
+            }
+        }
+        factorise(&mut factor, inputs);
+        let outputs = (inputs..patch).into_par_iter().map(|output| {
+            let mut row: Vec<f64> = (0..inputs).map(|i| covariance(i, output)).collect();
+            solve(&factor, &mut row);
+            let told: f64 = row
+                .iter()
+                .zip(&mean)
+                .map(|(weight, mean)| weight * mean)
+                .sum();
+            let bias = (mean[output] - told) as f32;
+            (
+                row.into_iter()
+                    .map(|weight| weight as f32)
+                    .collect::<Vec<_>>(),
+                bias,
+            )
+        });
+        let (rows, bias): (Vec<_>, Vec<_>) = outputs.unzip();
+        (rows.concat(), bias)
+    }
+
     /// The mean patch and the `channels` axes of largest variance.
     ///
     /// Orthogonal iteration from seeded directions, a quarter more of them than asked for so that the last converge
@@ -103,6 +144,43 @@ impl PatchSums {
             axis.direction = whole;
         }
         (floats(mean), axes)
+    }
+}
+
+/// The Cholesky factor of a symmetric positive `size` x `size` matrix of which the lower triangle is given, in its place
+/// (Golub & Van Loan, 4.2.5).
+fn factorise(matrix: &mut [f64], size: usize) {
+    for row in 0..size {
+        let (above, current) = matrix.split_at_mut(row * size);
+        let current = &mut current[..=row];
+        for column in 0..row {
+            let other = &above[column * size..][..=column];
+            let known: f64 = current[..column]
+                .iter()
+                .zip(other)
+                .map(|(a, b)| a * b)
+                .sum();
+            current[column] = (current[column] - known) / other[column];
+        }
+        let known: f64 = current[..row].iter().map(|a| a * a).sum();
+        current[row] = (current[row] - known).max(f64::MIN_POSITIVE).sqrt();
+    }
+}
+
+/// Solves with the factor of [`factorise`], in the place of the right side.
+fn solve(factor: &[f64], values: &mut [f64]) {
+    let size = values.len();
+    for row in 0..size {
+        let line = &factor[row * size..][..=row];
+        let known: f64 = line[..row].iter().zip(&*values).map(|(a, b)| a * b).sum();
+        values[row] = (values[row] - known) / line[row];
+    }
+    for row in (0..size).rev() {
+        values[row] /= factor[row * size + row];
+        let value = values[row];
+        for (other, share) in values[..row].iter_mut().zip(&factor[row * size..]) {
+            *other -= share * value;
+        }
     }
 }
 
@@ -235,6 +313,32 @@ mod tests {
         );
         let mean_square = (9.0 + 1.0) / 2.0;
         assert!((code.scale - f32::sqrt(1.0 / mean_square)).abs() < 0.05);
+    }
+
+    /// Outputs that are linear in correlated inputs, with noise on them.
+    #[test]
+    fn a_regression_finds_the_linear_map() {
+        let (count, inputs) = (20_000, 3);
+        let noise = noise::normal(9, 0, count * 4);
+        let mut values = Vec::new();
+        for n in noise.chunks_exact(4) {
+            let x = [n[0] + 2.0, n[0] + 0.5 * n[1], n[2] - 1.0];
+            values.extend(x);
+            values.push(3.0 * x[0] - 2.0 * x[1] + 0.5 + 0.1 * n[3]);
+            values.push(x[2]);
+        }
+        let device = Device::flex();
+        let rows = Tensor::<2>::from_data(TensorData::new(values, [count, 5]), &device);
+        let (weight, bias) = PatchSums::new(5, &device)
+            .with(rows)
+            .regression(inputs, 1e-6);
+        for (found, wanted) in weight.iter().zip([3.0, -2.0, 0.0, 0.0, 0.0, 1.0]) {
+            assert!((found - wanted).abs() < 0.02, "{weight:?}");
+        }
+        assert!(
+            (bias[0] - 0.5).abs() < 0.02 && bias[1].abs() < 0.02,
+            "{bias:?}"
+        );
     }
 
     /// Directions of nearly equal variance, which the iteration alone leaves mixed.

@@ -17,7 +17,10 @@ use burn::{
     tensor::{Device, Tensor, TensorData},
 };
 use kinora_media::{SheetRow, contact_sheet, save_png};
-use kinora_models::{kinora1::Vae, registry::file};
+use kinora_models::{
+    kinora1::{Smoother, Vae},
+    registry::file,
+};
 use kinora_nn::{Init, Precision, noise, weights};
 use kinora_stage::Look;
 use rand::Rng;
@@ -29,6 +32,12 @@ use std::{collections::BTreeMap, path::Path};
 const CODE_BATCHES: u64 = 192;
 /// Batches of decoded crops that the refiner's stem begins from.
 const STEM_BATCHES: u64 = 24;
+/// Batches of crops that the deviations of channels are taken from.
+const STATISTICS_BATCHES: u64 = 64;
+/// Batches of crops that the smoother is fitted to.
+const SMOOTHER_BATCHES: u64 = 512;
+/// Share of the mean variance that counts as noise in the smoother's inputs.
+const SMOOTHER_FLOOR: f64 = 1e-4;
 /// Variance below which what the refiner sees counts as noise.
 const STEM_FLOOR: f64 = 1e-4;
 
@@ -88,7 +97,7 @@ impl VaeTask {
         let mut init = Init::new(self.config.seed, &self.device).with_precision(Precision::Bf16);
         let vae = Vae::new(&self.model.vae, &mut init);
         if let Some(folder) = &self.config.start {
-            return Ok(weights::load_file(vae, &folder.join(file::VAE))?);
+            return self.with_smoother(weights::load_file(vae, &folder.join(file::VAE))?);
         }
         let device = Device::flex();
         let mut sums = PatchSums::new(Vae::PATCH, &device);
@@ -109,7 +118,70 @@ impl VaeTask {
             sums = sums.with(Vae::fine_patches(copies));
         }
         let (whitening, bias) = sums.whitening(STEM_FLOOR, self.config.seed);
-        Ok(vae.with_whitening(whitening, bias))
+        self.with_smoother(vae.with_whitening(whitening, bias))
+    }
+
+    /// Fits the smoother to latents of crops of which each channel is exchanged for noise of its own deviation as far as
+    /// a flow at the noise level `smoothing` would, where the mean deviation of channels is one.
+    fn with_smoother(&self, vae: Vae) -> Result<Vae, TrainError> {
+        let plain = vae.valid();
+        let latents = |step: u64| {
+            let (values, dims) = self.batch(step)?;
+            let crops = Tensor::<5>::from_data(TensorData::new(values, dims), &Device::flex());
+            Ok::<_, TrainError>(plain.encode(crops)) // (B, T, h, w, C)
+        };
+        let channels = self.model.vae.latent_channels;
+        let (mut count, mut sum, mut square) = (0, vec![0.0; channels], vec![0.0; channels]);
+        for step in 0..STATISTICS_BATCHES {
+            for latent in floats(latents(step)?).chunks_exact(channels) {
+                count += 1;
+                for (channel, &value) in latent.iter().enumerate() {
+                    sum[channel] += f64::from(value);
+                    square[channel] += f64::from(value).powi(2);
+                }
+            }
+        }
+        let n = f64::from(count);
+        let mean: Vec<f64> = sum.iter().map(|sum| sum / n).collect();
+        let variance = mean
+            .iter()
+            .zip(&square)
+            .map(|(mean, square)| square / n - mean * mean);
+        let variance: Vec<f64> = variance.collect();
+        let whole = (variance.iter().sum::<f64>() / channels as f64).sqrt();
+        let kept = variance.iter().map(|variance| {
+            let spread = variance.sqrt() / whole;
+            (spread / (spread + self.config.smoothing.powi(2))).sqrt()
+        });
+        let kept: Vec<f64> = kept.collect();
+        let by_channel = |values: Vec<f64>| {
+            let values: Vec<f32> = values.into_iter().map(|value| value as f32).collect();
+            Tensor::<1>::from_floats(values.as_slice(), &Device::flex())
+                .reshape([1, 1, 1, 1, channels])
+        };
+        let exchanged = kept.iter().zip(&variance);
+        let exchanged = exchanged.map(|(kept, variance)| ((1.0 - kept * kept) * variance).sqrt());
+        let exchanged = by_channel(exchanged.collect());
+        let (kept, mean) = (by_channel(kept), by_channel(mean));
+
+        let inputs = Smoother::inputs(channels);
+        let mut sums = PatchSums::new(inputs + channels, &Device::flex());
+        for step in 0..SMOOTHER_BATCHES {
+            let latent = latents(step)?;
+            let noise = noise::normal(
+                self.config.seed,
+                stream(Purpose::Noise, step),
+                latent.shape().num_elements(),
+            );
+            let noise =
+                Tensor::<5>::from_data(TensorData::new(noise, latent.shape()), &Device::flex());
+            let centred = latent.clone() - mean.clone();
+            let painted = mean.clone() + centred * kept.clone() + noise * exchanged.clone();
+            let rows = Tensor::cat(vec![Smoother::neighbourhoods(painted), latent], 4);
+            sums = sums.with(rows.flatten(0, 3));
+        }
+        let (weight, bias) = sums.regression(inputs, SMOOTHER_FLOOR);
+        Ok(vae.with_smoother(weight, bias))
     }
 
     /// A batch of crops `[B, T, H, W, 3]` as plain numbers; a pure function of the step.

@@ -6,6 +6,7 @@
 
 mod config;
 mod dit;
+mod smooth;
 mod text;
 mod tokenizer;
 mod vae;
@@ -14,6 +15,7 @@ pub use config::{
     Config, ConfigError, DecoderConfig, Defaults, DitConfig, LatentStats, TextConfig, VaeConfig,
 };
 pub use dit::Dit;
+pub use smooth::Smoother;
 pub use text::{Text, TextEncoder};
 pub use tokenizer::{Encoded, Tokenizer, TokenizerError};
 pub use vae::{LinearCode, Vae, VaeCache};

@@ -9,6 +9,7 @@
 //! [`VaeCache`], and the whole-clip pass is the chunked pass with one chunk, so the two are equal by construction.
 
 use super::config::{DecoderConfig, VaeConfig};
+use super::smooth::Smoother;
 use super::{SPATIAL_COMPRESSION, TEMPORAL_COMPRESSION};
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, TensorData};
@@ -33,6 +34,8 @@ pub struct Vae {
     decode: Linear,
     /// The linear decoding to what it misses.
     refiner: Refiner,
+    /// Painted latents to likelier ones.
+    smoother: Smoother,
 }
 
 /// What the chunked passes remember of the past.
@@ -74,6 +77,7 @@ impl Vae {
             encode: code(Self::PATCH, config.latent_channels),
             decode: code(config.latent_channels, Self::PATCH),
             refiner: Refiner::new(&config.decoder, init),
+            smoother: Smoother::new(config.latent_channels, init),
         }
     }
 
@@ -118,6 +122,20 @@ impl Vae {
             precision: stem.precision,
         };
         self
+    }
+
+    /// Sets the estimate of latents from painted ones: a weight `[C, Smoother::inputs]`, row-major, and a bias `[C]`.
+    ///
+    /// # Panics
+    /// If the sizes are others.
+    pub fn with_smoother(mut self, weight: Vec<f32>, bias: Vec<f32>) -> Self {
+        self.smoother = self.smoother.with(weight, bias);
+        self
+    }
+
+    /// The likeliest latents behind painted ones, `[B, T, h, w, C]`; see [`Smoother`].
+    pub fn smooth(&self, latent: Tensor<5>) -> Tensor<5> {
+        self.smoother.forward(latent)
     }
 
     /// Patches of a clip as the refiner sees them, `[N, p]`.

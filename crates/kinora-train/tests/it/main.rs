@@ -149,6 +149,7 @@ fn vae_task_from(root: &Path, start: Option<PathBuf>) -> VaeTask {
             gradient: 0.3,
             latent_noise: 0.05,
         },
+        smoothing: 1.0,
         observe_clips: 2,
     };
     let clips = ClipCache::fill(&data(root), &NEVER, &mut |_| ()).unwrap();
