@@ -13,4 +13,4 @@ mod sigmas;
 pub use flow::{Timesteps, noised, velocity};
 pub use guidance::{Branches, Guidance, denoiser};
 pub use sampler::{ParseSamplerError, Sampler, Step};
-pub use sigmas::{shift, shifted};
+pub use sigmas::{from_thousand, shift, shifted};

@@ -25,6 +25,13 @@ pub fn shifted(steps: usize, s: f64, from: f64) -> Vec<f64> {
     sigmas
 }
 
+/// [`shifted`] of a model that was trained at a thousand noise levels: evenly spaced from 1 towards a thousandth before
+/// the shift, and then 0, as the flow schedule of `scheduling_unipc_multistep.py` in diffusers 0.42.1 has it.
+pub fn from_thousand(steps: usize, s: f64) -> Vec<f64> {
+    let even = |i: usize| 1.0 - 0.999 * i as f64 / steps as f64;
+    (0..steps).map(|i| shift(even(i), s)).chain([0.0]).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,8 +6,10 @@
 
 use burn::tensor::{DType, Device, Tensor, TensorData, Tolerance};
 use kinora_diffusion::{
-    Branches, Guidance, Sampler, Step, Timesteps, denoiser, noised, shift, shifted, velocity,
+    Branches, Guidance, Sampler, Step, Timesteps, denoiser, from_thousand, noised, shift, shifted,
+    velocity,
 };
+use kinora_nn::weights::read;
 use std::convert::Infallible;
 
 const M: f64 = 0.7;
@@ -50,6 +52,7 @@ fn samplers_converge_at_their_order() {
         (Sampler::Euler, 1.0),
         (Sampler::Heun, 2.0),
         (Sampler::AdamsBashforth, 2.0),
+        (Sampler::UniPc, 2.0),
     ] {
         for (s, from) in [(1.0, 1.0), (3.0, 1.0), (3.0, 0.7)] {
             let (coarse, fine) = (error(sampler, 256, s, from), error(sampler, 1024, s, from));
@@ -62,6 +65,46 @@ fn samplers_converge_at_their_order() {
                 "{sampler}, shift {s}, from {from}: order {measured:.2}"
             );
         }
+    }
+}
+
+/// Trajectories of `scheduling_unipc_multistep.py` in diffusers 0.42.1, made by `reference/wan.py`.
+#[test]
+fn unipc_follows_the_reference() {
+    let bytes = std::fs::read(
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/unipc.safetensors"),
+    )
+    .unwrap();
+    let file = read(&bytes).unwrap();
+    let values = |name: &str| -> Vec<f64> {
+        let tensor = &file.tensors[&format!("case.{name}")];
+        tensor.to_f32().into_iter().map(f64::from).collect()
+    };
+    let (start, goal) = (tensor(&values("start")), tensor(&values("goal")));
+    for (steps, s) in [(1, 3.0), (2, 3.0), (5, 5.0), (8, 3.0), (20, 8.0)] {
+        let sigmas = from_thousand(steps, s);
+        let wanted = values(&format!("sigmas.{steps}.{s}"));
+        for (ours, theirs) in sigmas.iter().zip(&wanted) {
+            assert!((ours - theirs).abs() < 2e-6, "{sigmas:?} {wanted:?}");
+        }
+        let denoise = denoiser(
+            |x: Tensor<2>, sigma, _| {
+                let wanted = (x.clone() * 0.7 - goal.clone() * (1.0 + sigma)).tanh() + x * 0.3;
+                Ok::<_, Infallible>(wanted)
+            },
+            Guidance::everywhere(1.0),
+        );
+        let end = Sampler::UniPc
+            .run(denoise, start.clone(), &sigmas, |_| Ok(()))
+            .unwrap();
+        let wanted = tensor(&values(&format!("out.{steps}.{s}")));
+        let scale = wanted.clone().abs().max().into_scalar::<f64>();
+        let error = (end - wanted).abs().max().into_scalar::<f64>() / scale;
+        println!("{steps} steps, shift {s}: relative error {error:.1e}");
+        assert!(
+            error < 1e-5,
+            "{steps} steps, shift {s}: relative error {error:.1e}"
+        );
     }
 }
 

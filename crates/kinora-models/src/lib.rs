@@ -2,3 +2,4 @@
 
 pub mod kinora1;
 pub mod registry;
+pub mod wan;

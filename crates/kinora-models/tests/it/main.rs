@@ -1,5 +1,7 @@
 //! Properties of the networks that hold for any weights, on small random ones.
 
+mod wan;
+
 use burn::tensor::{Device, Tensor, TensorData};
 use kinora_models::kinora1::{
     Config, ConfigError, DecoderConfig, Defaults, DitConfig, Kinora1, LatentStats, TextConfig, Vae,

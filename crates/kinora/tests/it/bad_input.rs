@@ -81,7 +81,7 @@ fn requests_that_make_no_sense() {
         (&["a fox", "--count", "0"], "--count"),
         (
             &["a fox", "--sampler", "eular"],
-            "did you mean \"euler\"?); there are euler, heun, ab2",
+            "did you mean \"euler\"?); there are euler, heun, ab2, unipc",
         ),
         (
             &["a fox", "--model", "kinora1"],

@@ -1,0 +1,17 @@
+//! The Wan 2.1 and 2.2 family of open checkpoints (arXiv:2503.20314): one transformer, one text encoder and one video
+//! autoencoder for all of them; which is which is configuration.
+//!
+//! Checked against diffusers 0.42.1 on small random weights (`reference/wan.py`).
+
+mod config;
+mod layers;
+mod names;
+mod text;
+mod transformer;
+mod vae;
+
+pub use config::{TextConfig, TransformerConfig, VaeConfig};
+pub use names::{of_text, of_transformer, of_vae};
+pub use text::TextEncoder;
+pub use transformer::Transformer;
+pub use vae::{Vae, VaeCache};

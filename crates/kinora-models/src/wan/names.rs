@@ -1,0 +1,158 @@
+//! The names that weights have in published files, and what they are called here.
+//!
+//! The layouts are those of diffusers and of the original release, which ComfyUI's repacks keep behind a prefix.
+
+use super::config::VaeConfig;
+
+/// A weight's name here and its shape there, from its name and shape in a file of any layout; `None` for what no network
+/// here has.
+pub type Renamed = Option<(String, Vec<usize>)>;
+
+/// What stands before the names of a transformer in repacked files.
+const PREFIXES: [&str; 2] = ["model.diffusion_model.", "diffusion_model."];
+
+/// Of the transformer.
+pub fn of_transformer(name: &str, shape: &[usize]) -> Renamed {
+    let name = PREFIXES
+        .iter()
+        .find_map(|prefix| name.strip_prefix(prefix))
+        .unwrap_or(name);
+    let width = shape.iter().skip(1).product();
+    // Blocks and the head keep a leading extent of one before their tables.
+    let table = || shape.iter().skip(1).copied().collect::<Vec<_>>();
+    let plain = |name: &str| Some((name.to_owned(), shape.to_vec()));
+    if let Some(rest) = name.strip_prefix("blocks.") {
+        let (index, part) = rest.split_once('.')?;
+        return match part {
+            "scale_shift_table" | "modulation" => Some((format!("blocks.{index}.table"), table())),
+            part => plain(&format!("blocks.{index}.{}", of_block(part)?)),
+        };
+    }
+    match name {
+        // A convolution whose kernel is its stride is a linear map of patches.
+        "patch_embedding.weight" => Some(("patch.weight".into(), vec![shape[0], width])),
+        "patch_embedding.bias" => plain("patch.bias"),
+        "scale_shift_table" | "head.modulation" => Some(("table".into(), table())),
+        _ => {
+            let (layer, kind) = name.rsplit_once('.')?;
+            let layer = match layer {
+                "condition_embedder.text_embedder.linear_1" | "text_embedding.0" => "text_in",
+                "condition_embedder.text_embedder.linear_2" | "text_embedding.2" => "text_out",
+                "condition_embedder.time_embedder.linear_1" | "time_embedding.0" => "time_in",
+                "condition_embedder.time_embedder.linear_2" | "time_embedding.2" => "time_out",
+                "condition_embedder.time_proj" | "time_projection.1" => "time_modulation",
+                "proj_out" | "head.head" => "head",
+                _ => return None,
+            };
+            plain(&format!("{layer}.{kind}"))
+        }
+    }
+}
+
+/// Of a block, without its table. What diffusers calls norm2 is norm3 in the original.
+fn of_block(part: &str) -> Option<String> {
+    let (layer, kind) = part.rsplit_once('.')?;
+    let layer = match layer {
+        "norm2" | "norm3" => "cross_norm".to_owned(),
+        "ffn.net.0.proj" | "ffn.0" => "up".to_owned(),
+        "ffn.net.2" | "ffn.2" => "down".to_owned(),
+        _ => {
+            let (attention, layer) = layer.split_once('.')?;
+            let attention = match attention {
+                "attn1" | "self_attn" => "attention",
+                "attn2" | "cross_attn" => "cross",
+                _ => return None,
+            };
+            let layer = match layer {
+                "to_q" | "q" => "q",
+                "to_k" | "k" => "k",
+                "to_v" | "v" => "v",
+                "to_out.0" | "o" => "out",
+                "norm_q" => "q_norm",
+                "norm_k" => "k_norm",
+                _ => return None,
+            };
+            format!("{attention}.{layer}")
+        }
+    };
+    Some(format!("{layer}.{kind}"))
+}
+
+/// Of the text encoder: the names of transformers, or those of the original release.
+pub fn of_text(name: &str, shape: &[usize]) -> Renamed {
+    let plain = |name: String| Some((name, shape.to_vec()));
+    match name {
+        "shared.weight" | "token_embedding.weight" => return plain("embedding".into()),
+        // The same tensor again.
+        "encoder.embed_tokens.weight" => return None,
+        "encoder.final_layer_norm.weight" | "norm.weight" => return plain("norm".into()),
+        _ => {}
+    }
+    let rest = name
+        .strip_prefix("encoder.block.")
+        .or_else(|| name.strip_prefix("blocks."))?;
+    let (index, part) = rest.split_once('.')?;
+    let part = match part {
+        "layer.0.SelfAttention.q.weight" | "attn.q.weight" => "q.weight",
+        "layer.0.SelfAttention.k.weight" | "attn.k.weight" => "k.weight",
+        "layer.0.SelfAttention.v.weight" | "attn.v.weight" => "v.weight",
+        "layer.0.SelfAttention.o.weight" | "attn.o.weight" => "out.weight",
+        "layer.0.SelfAttention.relative_attention_bias.weight"
+        | "pos_embedding.embedding.weight" => "distances",
+        "layer.0.layer_norm.weight" | "norm1.weight" => "attention_norm",
+        "layer.1.DenseReluDense.wi_0.weight" | "ffn.gate.0.weight" => "gate.weight",
+        "layer.1.DenseReluDense.wi_1.weight" | "ffn.fc1.weight" => "up.weight",
+        "layer.1.DenseReluDense.wo.weight" | "ffn.fc2.weight" => "down.weight",
+        "layer.1.layer_norm.weight" | "norm2.weight" => "up_norm",
+        _ => return None,
+    };
+    plain(format!("blocks.{index}.{part}"))
+}
+
+/// Of an autoencoder of this configuration, in the layout of diffusers.
+pub fn of_vae(name: &str, shape: &[usize], config: &VaeConfig) -> Renamed {
+    let name = leveled(name, config)
+        .replace(".upsamplers.0.", ".resample.")
+        .replace(".upsampler.", ".resample.")
+        .replace(".downsampler.", ".resample.")
+        .replace(".resample.resample.1.", ".resample.conv.");
+    // Gains are kept as vectors, and convolutions of single positions as linear maps.
+    if let Some(norm) = name.strip_suffix(".gamma") {
+        return Some((format!("{norm}.gain"), vec![shape.iter().product()]));
+    }
+    let linear = [".to_qkv.weight", ".proj.weight"]
+        .iter()
+        .any(|end| name.ends_with(end));
+    let shape = if linear {
+        &shape[..2.min(shape.len())]
+    } else {
+        shape
+    };
+    Some((name, shape.to_vec()))
+}
+
+/// Blocks in levels. The encoder of Wan 2.1 has its blocks in one row: those of a level, then what halves it.
+fn leveled(name: &str, config: &VaeConfig) -> String {
+    if let Some(rest) = name.strip_prefix("decoder.up_blocks.") {
+        return format!("decoder.levels.{rest}");
+    }
+    let Some(rest) = name.strip_prefix("encoder.down_blocks.") else {
+        return name.to_owned();
+    };
+    let found = rest
+        .split_once('.')
+        .and_then(|(at, part)| Some((at.parse::<usize>().ok()?, part)));
+    match found {
+        Some((at, part)) if !config.is_residual => {
+            let (level, block) = (
+                at / (config.num_res_blocks + 1),
+                at % (config.num_res_blocks + 1),
+            );
+            match block == config.num_res_blocks {
+                true => format!("encoder.levels.{level}.resample.{part}"),
+                false => format!("encoder.levels.{level}.resnets.{block}.{part}"),
+            }
+        }
+        _ => format!("encoder.levels.{rest}"),
+    }
+}

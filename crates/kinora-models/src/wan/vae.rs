@@ -1,0 +1,244 @@
+//! The causal 3-D autoencoders of Wan 2.1 (8x in space, 16 channels) and Wan 2.2 (16x, 48 channels, with shortcuts around
+//! its levels); both 4x in time.
+//!
+//! Reference: `autoencoder_kl_wan.py` of diffusers 0.42.1. Inside, tensors are channels first, as convolutions want them.
+
+use super::config::VaeConfig;
+use super::layers::{Attention, Conv, Level, Norm, Past, Residual, Shape, Shortcut, Way};
+use burn::module::Module;
+use burn::tensor::Tensor;
+use kinora_nn::{Init, silu};
+
+/// Frames that one latent frame after the first stands for.
+const TEMPORAL_COMPRESSION: usize = 4;
+
+/// The autoencoder. Pixels are -1 to 1.
+#[derive(Module, Debug)]
+pub struct Vae {
+    encoder: Coder,
+    quant_conv: Conv,
+    post_quant_conv: Conv,
+    decoder: Coder,
+    #[module(skip)]
+    config: VaeConfig,
+}
+
+/// What the chunked passes remember of the past.
+#[derive(Clone, Debug, Default)]
+pub struct VaeCache {
+    /// For each causal convolution, what it saw last.
+    slots: Vec<Tensor<5>>,
+    started: bool,
+}
+
+impl Vae {
+    /// An autoencoder with the initialiser's weights.
+    pub fn new(config: &VaeConfig, init: &mut Init) -> Self {
+        Self {
+            encoder: Coder::encoder(config, init),
+            quant_conv: Conv::new([2 * config.z_dim, 2 * config.z_dim], [1; 3], init),
+            post_quant_conv: Conv::new([config.z_dim; 2], [1; 3], init),
+            decoder: Coder::decoder(config, init),
+            config: config.clone(),
+        }
+    }
+
+    /// Video `[B, 1+4k, H, W, 3]` to the means of its latents, `[B, 1+k, h, w, C]`, not normalised.
+    pub fn encode(&self, video: Tensor<5>) -> Tensor<5> {
+        self.encode_chunk(video, &mut VaeCache::default())
+    }
+
+    /// Latents `[B, 1+k, h, w, C]`, not normalised, to video `[B, 1+4k, H, W, 3]`.
+    pub fn decode(&self, latent: Tensor<5>) -> Tensor<5> {
+        self.decode_chunk(latent, &mut VaeCache::default())
+    }
+
+    /// The next frames of a video: `1+4k` of them in the first call with this cache, `4k` in each later one.
+    pub fn encode_chunk(&self, video: Tensor<5>, cache: &mut VaeCache) -> Tensor<5> {
+        let video = patchify(video, self.config.patch_size.unwrap_or(1)).permute([0, 4, 1, 2, 3]);
+        let parts = in_parts(video, 1, TEMPORAL_COMPRESSION, cache.started);
+        let parts = parts.into_iter().map(|part| {
+            let code = self
+                .encoder
+                .forward(part, &mut Past::new(&mut cache.slots, &mut cache.started));
+            let code = self.quant_conv.at_once(code); // (B, 2C, t, h, w): means and log-variances
+            code.narrow(1, 0, self.config.z_dim)
+        });
+        Tensor::cat(parts.collect(), 2).permute([0, 2, 3, 4, 1])
+    }
+
+    /// The next latent frames of a video: any number, at least one.
+    pub fn decode_chunk(&self, latent: Tensor<5>, cache: &mut VaeCache) -> Tensor<5> {
+        let latent = self
+            .post_quant_conv
+            .at_once(latent.permute([0, 4, 1, 2, 3]));
+        let parts = in_parts(latent, 1, 1, cache.started);
+        let parts = parts.into_iter().map(|part| {
+            self.decoder
+                .forward(part, &mut Past::new(&mut cache.slots, &mut cache.started))
+        });
+        let video = Tensor::cat(parts.collect(), 2).permute([0, 2, 3, 4, 1]); // (B, T, h, w, 3 p p)
+        unpatchify(video, self.config.patch_size.unwrap_or(1)).clamp(-1.0, 1.0)
+    }
+}
+
+/// The first `first` frames, if the clip begins with them, and then `each` at once: time is folded by what comes after.
+fn in_parts(x: Tensor<5>, first: usize, each: usize, started: bool) -> Vec<Tensor<5>> {
+    let frames = x.dims()[2];
+    let mut parts = Vec::new();
+    let mut at = 0;
+    while at < frames {
+        let count = if at == 0 && !started {
+            first
+        } else {
+            each.min(frames - at)
+        };
+        parts.push(x.clone().narrow(2, at, count));
+        at += count;
+    }
+    parts
+}
+
+/// Encoder or decoder: they differ in their levels alone.
+#[derive(Module, Debug)]
+struct Coder {
+    conv_in: Conv,
+    mid_block: Middle,
+    levels: Vec<Level>,
+    norm_out: Norm,
+    conv_out: Conv,
+    #[module(skip)]
+    way: Way,
+}
+
+impl Coder {
+    fn encoder(config: &VaeConfig, init: &mut Init) -> Self {
+        let widths: Vec<usize> = config
+            .dim_mult
+            .iter()
+            .map(|mult| mult * config.base_dim)
+            .collect();
+        let (last, mut width) = (widths.len() - 1, config.base_dim);
+        let conv_in = Conv::new([width, config.in_channels], [3; 3], init);
+        let mut levels = Vec::new();
+        for (index, &out) in widths.iter().enumerate() {
+            let time = index < last && config.temperal_downsample[index];
+            levels.push(Level::new(
+                Shape {
+                    widths: [width, out],
+                    blocks: config.num_res_blocks,
+                    resampled: (index < last).then_some(out),
+                    time,
+                    shortcut: config.is_residual.then_some(Shortcut::Mean),
+                    way: Way::Down,
+                },
+                init,
+            ));
+            width = out;
+        }
+        Self {
+            conv_in,
+            mid_block: Middle::new(width, init),
+            levels,
+            norm_out: Norm::new(width, init),
+            conv_out: Conv::new([2 * config.z_dim, width], [3; 3], init),
+            way: Way::Down,
+        }
+    }
+
+    fn decoder(config: &VaeConfig, init: &mut Init) -> Self {
+        let base = config.decoder_base_dim.unwrap_or(config.base_dim);
+        let widths: Vec<usize> = config
+            .dim_mult
+            .iter()
+            .rev()
+            .map(|mult| mult * base)
+            .collect();
+        let (last, mut width) = (widths.len() - 1, widths[0]);
+        let conv_in = Conv::new([width, config.z_dim], [3; 3], init);
+        let mid_block = Middle::new(width, init);
+        let mut levels = Vec::new();
+        for (index, &out) in widths.iter().enumerate() {
+            let time = index < last && config.temperal_downsample[last - 1 - index];
+            // Without shortcuts, the channels are halved on the way up, before the next level asks for it.
+            let resampled = if config.is_residual { out } else { out / 2 };
+            levels.push(Level::new(
+                Shape {
+                    widths: [width, out],
+                    blocks: config.num_res_blocks + 1,
+                    resampled: (index < last).then_some(resampled),
+                    time,
+                    shortcut: (config.is_residual && index < last).then_some(Shortcut::Copies),
+                    way: Way::Up,
+                },
+                init,
+            ));
+            width = if index < last { resampled } else { out };
+        }
+        Self {
+            conv_in,
+            mid_block,
+            levels,
+            norm_out: Norm::new(width, init),
+            conv_out: Conv::new([config.out_channels, width], [3; 3], init),
+            way: Way::Up,
+        }
+    }
+
+    /// The next frames, `[B, C, T, H, W]`.
+    fn forward(&self, x: Tensor<5>, past: &mut Past<'_>) -> Tensor<5> {
+        let mut x = self.conv_in.forward(x, past);
+        if self.way == Way::Up {
+            x = self.mid_block.forward(x, past);
+        }
+        for level in &self.levels {
+            x = level.forward(x, past);
+        }
+        if self.way == Way::Down {
+            x = self.mid_block.forward(x, past);
+        }
+        let x = self.conv_out.forward(silu(self.norm_out.forward(x)), past);
+        past.end();
+        x
+    }
+}
+
+#[derive(Module, Debug)]
+struct Middle {
+    resnets: Vec<Residual>,
+    attentions: Vec<Attention>,
+}
+
+impl Middle {
+    fn new(width: usize, init: &mut Init) -> Self {
+        Self {
+            resnets: (0..2)
+                .map(|_| Residual::new([width, width], init))
+                .collect(),
+            attentions: vec![Attention::new(width, init)],
+        }
+    }
+
+    fn forward(&self, x: Tensor<5>, past: &mut Past<'_>) -> Tensor<5> {
+        let x = self.resnets[0].forward(x, past);
+        let x = self.attentions[0].forward(x);
+        self.resnets[1].forward(x, past)
+    }
+}
+
+/// `[B, T, H, W, 3]` to `[B, T, H/p, W/p, 3 p p]`, columns of a patch before its rows.
+fn patchify(x: Tensor<5>, p: usize) -> Tensor<5> {
+    let [b, t, h, w, c] = x.dims();
+    x.reshape([b, t, h / p, p, w / p, p, c])
+        .permute([0, 1, 2, 4, 6, 5, 3])
+        .reshape([b, t, h / p, w / p, c * p * p])
+}
+
+/// The inverse of [`patchify`].
+fn unpatchify(x: Tensor<5>, p: usize) -> Tensor<5> {
+    let [b, t, h, w, c] = x.dims();
+    let c = c / (p * p);
+    x.reshape([b, t, h, w, c, p, p])
+        .permute([0, 1, 2, 6, 3, 5, 4])
+        .reshape([b, t, h * p, w * p, c])
+}

@@ -1,0 +1,160 @@
+//! The Wan networks against diffusers and transformers, on small random weights made by `reference/wan.py`.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use kinora_models::wan::{
+    TextConfig, TextEncoder, Transformer, TransformerConfig, Vae, VaeCache, VaeConfig, of_text,
+    of_transformer, of_vae,
+};
+use kinora_nn::Init;
+use kinora_nn::weights::{WeightsError, load_renamed, read};
+use serde::de::DeserializeOwned;
+
+/// What stands before the names of inputs and outputs.
+const CASE: &str = "case.";
+
+/// A file of weights with inputs and outputs.
+struct Fixture(Vec<u8>);
+
+impl Fixture {
+    fn new(name: &str) -> Self {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/wan");
+        Self(std::fs::read(folder.join(format!("{name}.safetensors"))).unwrap())
+    }
+
+    fn config<T: DeserializeOwned>(&self) -> T {
+        let config = read(&self.0).unwrap().metadata["config"].clone();
+        serde_json::from_str(&config).unwrap()
+    }
+
+    fn case<const D: usize>(&self, name: &str) -> Tensor<D> {
+        let file = read(&self.0).unwrap();
+        let tensor = &file.tensors[&format!("{CASE}{name}")];
+        let data = TensorData::new(tensor.to_f32(), tensor.shape.clone());
+        Tensor::from_data(data, &Device::flex())
+    }
+
+    /// A video or latent, channels last.
+    fn clip(&self, name: &str) -> Tensor<5> {
+        self.case::<5>(name).permute([0, 2, 3, 4, 1])
+    }
+}
+
+/// The Euclidean distance over the length of what is expected.
+fn relative_error<const D: usize>(got: Tensor<D>, expected: Tensor<D>) -> f32 {
+    assert_eq!(got.dims(), expected.dims());
+    let length = |x: Tensor<D>| x.square().sum().sqrt().into_scalar::<f32>();
+    length(got - expected.clone()) / length(expected)
+}
+
+fn close<const D: usize>(what: &str, got: Tensor<D>, expected: Tensor<D>) {
+    let error = relative_error(got, expected);
+    println!("{what}: relative error {error:.1e}");
+    assert!(error < 1e-4, "{what}: relative error {error:.1e}");
+}
+
+fn transformer(fixture: &Fixture) -> Transformer {
+    let config: TransformerConfig = fixture.config();
+    let empty = Transformer::new(&config, &mut Init::zeros(&Device::flex()));
+    load_renamed(empty, &fixture.0, of_transformer).unwrap()
+}
+
+#[test]
+fn the_transformer_is_that_of_diffusers_in_either_layout() {
+    for name in ["transformer", "transformer-original"] {
+        let fixture = Fixture::new(name);
+        let model = transformer(&fixture);
+        let (latent, text) = (fixture.clip("latent"), fixture.case::<3>("text"));
+        let one = fixture.case::<1>("one").unsqueeze_dim::<2>(1);
+        let out = model.forward(latent.clone(), one, text.clone());
+        close(name, out, fixture.clip("out"));
+        let out = model.forward(latent, fixture.case::<2>("each"), text);
+        close("a timestep of each frame", out, fixture.clip("out_each"));
+    }
+}
+
+#[test]
+fn the_text_encoder_is_that_of_transformers() {
+    let fixture = Fixture::new("text");
+    let config: TextConfig = fixture.config();
+    let empty = TextEncoder::new(&config, &mut Init::zeros(&Device::flex()));
+    let model = load_renamed(empty, &fixture.0, of_text).unwrap();
+    let ids: Vec<f32> = fixture.case::<2>("ids").try_into_vec_as().unwrap();
+    let ids: Vec<u32> = ids.into_iter().map(|id| id as u32).collect();
+    let out = model.forward(&ids, &Device::flex());
+    close("umT5", out.unsqueeze::<3>(), fixture.case::<3>("out"));
+}
+
+fn vae(fixture: &Fixture) -> Vae {
+    let config: VaeConfig = fixture.config();
+    let empty = Vae::new(&config, &mut Init::zeros(&Device::flex()));
+    let rename = |name: &str, shape: &[usize]| match name.starts_with(CASE) {
+        true => None,
+        false => of_vae(name, shape, &config),
+    };
+    load_renamed(empty, &fixture.0, rename).unwrap()
+}
+
+#[test]
+fn the_autoencoders_are_those_of_diffusers() {
+    for name in ["vae-2.1", "vae-2.2"] {
+        let fixture = Fixture::new(name);
+        let model = vae(&fixture);
+        close(
+            name,
+            model.encode(fixture.clip("video")),
+            fixture.clip("latent"),
+        );
+        close(
+            name,
+            model.decode(fixture.clip("code")),
+            fixture.clip("out"),
+        );
+    }
+}
+
+#[test]
+fn coding_in_chunks_of_any_size_is_coding_the_whole() {
+    for name in ["vae-2.1", "vae-2.2"] {
+        let fixture = Fixture::new(name);
+        let model = vae(&fixture);
+        let (video, code) = (fixture.clip("video"), fixture.clip("code"));
+        let mut cache = VaeCache::default();
+        let chunks = [5, 4].into_iter().scan(0, |at, count| {
+            let chunk = video.clone().narrow(1, *at, count);
+            *at += count;
+            Some(model.encode_chunk(chunk, &mut cache))
+        });
+        let chunks = Tensor::cat(chunks.collect(), 1);
+        assert!(relative_error(chunks, model.encode(video.clone())) < 1e-6);
+        let mut cache = VaeCache::default();
+        let chunks = [2, 1].into_iter().scan(0, |at, count| {
+            let chunk = code.clone().narrow(1, *at, count);
+            *at += count;
+            Some(model.decode_chunk(chunk, &mut cache))
+        });
+        let chunks = Tensor::cat(chunks.collect(), 1);
+        assert!(relative_error(chunks, model.decode(code.clone())) < 1e-6);
+    }
+}
+
+#[test]
+fn weights_of_another_network_are_named() {
+    let fixture = Fixture::new("transformer");
+    let config = TransformerConfig {
+        num_layers: 3,
+        ..fixture.config()
+    };
+    let empty = Transformer::new(&config, &mut Init::zeros(&Device::flex()));
+    match load_renamed(empty, &fixture.0, of_transformer) {
+        Err(WeightsError::Mismatch(mismatch)) => {
+            assert!(
+                mismatch
+                    .missing
+                    .iter()
+                    .all(|name| name.starts_with("blocks.2."))
+            );
+            assert!(!mismatch.missing.is_empty() && mismatch.unexpected.is_empty());
+        }
+        other => panic!("{:?}", other.err()),
+    }
+}

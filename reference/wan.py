@@ -1,0 +1,198 @@
+"""Small Wan networks of random weights with what diffusers and transformers make of random inputs.
+
+Writes the fixtures of crates/kinora-models/tests and kinora-diffusion/tests: pip install torch==2.10.0 diffusers==0.42.1 transformers safetensors.
+Each file holds a network's weights under their published names, its configuration in the header, and inputs and outputs
+under "case.".
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanTransformer3DModel
+from safetensors.torch import save_file
+from transformers import UMT5Config, UMT5EncoderModel
+
+HERE = Path(__file__).parent
+CRATES = HERE.parent / "crates"
+MODELS = CRATES / "kinora-models/tests/fixtures/wan"
+SAMPLERS = CRATES / "kinora-diffusion/tests/fixtures"
+
+# Names of the original release for those of diffusers; the two norms trade names.
+ORIGINAL = [
+    ("condition_embedder.time_embedder.linear_1", "time_embedding.0"),
+    ("condition_embedder.time_embedder.linear_2", "time_embedding.2"),
+    ("condition_embedder.text_embedder.linear_1", "text_embedding.0"),
+    ("condition_embedder.text_embedder.linear_2", "text_embedding.2"),
+    ("condition_embedder.time_proj", "time_projection.1"),
+    ("attn1.to_q", "self_attn.q"),
+    ("attn1.to_k", "self_attn.k"),
+    ("attn1.to_v", "self_attn.v"),
+    ("attn1.to_out.0", "self_attn.o"),
+    ("attn1.norm_q", "self_attn.norm_q"),
+    ("attn1.norm_k", "self_attn.norm_k"),
+    ("attn2.to_q", "cross_attn.q"),
+    ("attn2.to_k", "cross_attn.k"),
+    ("attn2.to_v", "cross_attn.v"),
+    ("attn2.to_out.0", "cross_attn.o"),
+    ("attn2.norm_q", "cross_attn.norm_q"),
+    ("attn2.norm_k", "cross_attn.norm_k"),
+    ("ffn.net.0.proj", "ffn.0"),
+    ("ffn.net.2", "ffn.2"),
+    ("norm2", "norm3"),
+    ("proj_out", "head.head"),
+]
+
+
+def randomise(model, seed):
+    """Values at which every part of the network shows in the result."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            gains = parameter.dim() == 1 or parameter.dim() > 1 and parameter[0].numel() == 1
+            noise = torch.randn(parameter.shape, generator=generator)
+            if gains:
+                parameter.add_(0.1 * noise)
+            else:
+                fan = parameter[0].numel()
+                parameter.copy_(noise / fan**0.5)
+    return model.eval()
+
+
+def keep(name, weights, config, case, folder=MODELS):
+    tensors = {key: value.detach().clone().contiguous() for key, value in weights.items()}
+    tensors |= {f"case.{key}": value.detach().clone().contiguous() for key, value in case.items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, folder / f"{name}.safetensors", metadata={"config": json.dumps(config)})
+    print(name, sum(value.numel() for value in weights.values()), "weights")
+
+
+def original(name):
+    if name.startswith("scale_shift_table"):
+        return "model.diffusion_model.head.modulation"
+    for ours, theirs in ORIGINAL:
+        name = name.replace(ours, theirs)
+    return "model.diffusion_model." + name.replace("scale_shift_table", "modulation")
+
+
+def transformer():
+    config = dict(
+        patch_size=[1, 2, 2],
+        num_attention_heads=2,
+        attention_head_dim=16,
+        in_channels=4,
+        out_channels=3,
+        text_dim=12,
+        freq_dim=16,
+        ffn_dim=40,
+        num_layers=2,
+        cross_attn_norm=True,
+        qk_norm="rms_norm_across_heads",
+        eps=1e-6,
+        rope_max_seq_len=32,
+    )
+    model = randomise(WanTransformer3DModel(**config), 1)
+    torch.manual_seed(2)
+    latent = torch.randn(2, 4, 3, 4, 6)
+    text = torch.randn(2, 7, 12)
+    one = torch.tensor([917.0, 312.5])
+    # Of each frame its own, as Wan 2.2 TI2V has it, spread over the tokens of the frame.
+    each = torch.tensor([[0.0, 640.0, 640.0], [0.0, 250.0, 250.0]])
+    with torch.no_grad():
+        out = model(latent, one, text).sample
+        out_each = model(latent, each.repeat_interleave(6, 1), text).sample
+    case = dict(latent=latent, text=text, one=one, each=each, out=out, out_each=out_each)
+    keep("transformer", model.state_dict(), config, case)
+    renamed = {original(key): value for key, value in model.state_dict().items()}
+    keep("transformer-original", renamed, config, case)
+
+
+def text():
+    config = dict(
+        vocab_size=40,
+        d_model=24,
+        d_kv=8,
+        d_ff=48,
+        num_layers=2,
+        num_heads=3,
+        relative_attention_num_buckets=8,
+        relative_attention_max_distance=20,
+    )
+    umt5 = UMT5Config(
+        **config, feed_forward_proj="gated-gelu", dropout_rate=0.0, tie_word_embeddings=False
+    )
+    model = randomise(UMT5EncoderModel(umt5), 3)
+    ids = torch.tensor([[5, 17, 3, 39, 8, 8, 21, 2, 30, 11, 6, 1] + [0] * 4])
+    mask = (torch.arange(16) < 12).long()[None]
+    with torch.no_grad():
+        out = model(ids, attention_mask=mask).last_hidden_state[:, :12]
+    weights = {k: v for k, v in model.state_dict().items() if k != "encoder.embed_tokens.weight"}
+    keep("text", weights, config, dict(ids=ids[:, :12].float(), out=out))
+
+
+def vae(name, seed, dim_mult, **more):
+    config = dict(
+        base_dim=3,
+        z_dim=3,
+        dim_mult=dim_mult,
+        num_res_blocks=2,
+        attn_scales=[],
+        temperal_downsample=[False, True, True],
+        latents_mean=[0.1, -0.2, 0.3],
+        latents_std=[1.5, 2.0, 0.7],
+        **more,
+    )
+    model = randomise(AutoencoderKLWan(**config), seed)
+    torch.manual_seed(seed)
+    side = 8 * config.get("patch_size", 1) or 8
+    video = torch.rand(1, 3, 9, 2 * side, 3 * side) * 2 - 1
+    with torch.no_grad():
+        latent = model.encode(video).latent_dist.mode()
+        noise = torch.randn(latent.shape)
+        out = model.decode(noise * 0.5).sample
+    keep(name, model.state_dict(), config, dict(video=video, latent=latent, code=noise * 0.5, out=out))
+
+
+def unipc():
+    """Trajectories of UniPC over a linear flow whose answer changes with the noise level."""
+    torch.manual_seed(5)
+    start = torch.randn(1, 2, 3, 4, 4)
+    goal = torch.randn(start.shape)
+    case = dict(start=start, goal=goal)
+    for steps, shift in [(1, 3.0), (2, 3.0), (5, 5.0), (8, 3.0), (20, 8.0)]:
+        scheduler = UniPCMultistepScheduler(
+            prediction_type="flow_prediction",
+            use_flow_sigmas=True,
+            num_train_timesteps=1000,
+            flow_shift=shift,
+        )
+        scheduler.set_timesteps(steps)
+        x = start.clone()
+        for timestep in scheduler.timesteps:
+            sigma = scheduler.sigmas[scheduler._step_index or 0]
+            velocity = torch.tanh(x * 0.7 - goal * (1.0 + sigma)) + 0.3 * x
+            x = scheduler.step(velocity, timestep, x, return_dict=False)[0]
+        case[f"out.{steps}.{shift:.0f}"] = x
+        case[f"sigmas.{steps}.{shift:.0f}"] = scheduler.sigmas.clone()
+        case[f"timesteps.{steps}.{shift:.0f}"] = scheduler.timesteps.float()
+    keep("unipc", {}, {}, case, SAMPLERS)
+
+
+if __name__ == "__main__":
+    print(torch.__version__, sys.version)
+    transformer()
+    text()
+    vae("vae-2.1", 4, [1, 2, 4, 4])
+    vae(
+        "vae-2.2",
+        6,
+        [1, 2, 2, 2],
+        decoder_base_dim=6,
+        is_residual=True,
+        in_channels=12,
+        out_channels=12,
+        patch_size=2,
+        scale_factor_spatial=16,
+    )
+    unipc()
