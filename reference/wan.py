@@ -179,6 +179,96 @@ def unipc():
     keep("unipc", {}, {}, case, SAMPLERS)
 
 
+def tokenizer():
+    """A Unigram model of a few pieces, with T5's end mark."""
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+    from transformers import T5TokenizerFast
+
+    words = "a red fox runs through the snow at dusk blue car blurry".split()
+    letters = "abcdefghijklmnopqrstuvwxyz.,"
+    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", -20.0)]
+    pieces += [("\u2581" + word, -2.0 - i / 10) for i, word in enumerate(words)]
+    pieces += [("\u2581", -5.0)] + [(letter, -6.0 - i / 10) for i, letter in enumerate(letters)]
+    core = Tokenizer(models.Unigram(pieces, unk_id=2))
+    core.normalizer = normalizers.Lowercase()
+    core.pre_tokenizer = pre_tokenizers.Metaspace(replacement="\u2581", prepend_scheme="always")
+    core.decoder = decoders.Metaspace()
+    core.post_processor = processors.TemplateProcessing(
+        single="$A </s>", special_tokens=[("</s>", 1)]
+    )
+    return T5TokenizerFast(
+        tokenizer_object=core, eos_token="</s>", pad_token="<pad>", unk_token="<unk>", extra_ids=0
+    )
+
+
+def pipeline():
+    """A whole tiny text-to-video run: a folder as published, starting noise, and the frames that diffusers makes."""
+    import numpy
+    from diffusers import WanPipeline
+
+    words = tokenizer()
+    text_config = UMT5Config(
+        vocab_size=len(words),
+        d_model=16,
+        d_kv=8,
+        d_ff=32,
+        num_layers=2,
+        num_heads=2,
+        relative_attention_num_buckets=8,
+        relative_attention_max_distance=20,
+        feed_forward_proj="gated-gelu",
+        dropout_rate=0.0,
+        tie_word_embeddings=False,
+    )
+    transformer = WanTransformer3DModel(
+        num_attention_heads=2,
+        attention_head_dim=12,
+        in_channels=3,
+        out_channels=3,
+        text_dim=16,
+        freq_dim=16,
+        ffn_dim=32,
+        num_layers=2,
+        rope_max_seq_len=32,
+    )
+    autoencoder = AutoencoderKLWan(
+        base_dim=3,
+        z_dim=3,
+        dim_mult=[1, 1, 2, 2],
+        num_res_blocks=1,
+        latents_mean=[0.1, -0.2, 0.3],
+        latents_std=[1.5, 2.0, 0.7],
+    )
+    pipe = WanPipeline(
+        tokenizer=words,
+        text_encoder=randomise(UMT5EncoderModel(text_config), 7),
+        transformer=randomise(transformer, 8),
+        vae=randomise(autoencoder, 9),
+        scheduler=UniPCMultistepScheduler(
+            prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0
+        ),
+    )
+    folder = MODELS / "tiny"
+    pipe.save_pretrained(folder)
+    torch.manual_seed(10)
+    latents = torch.randn(1, 3, 3, 4, 6)
+    frames = pipe(
+        prompt="A red fox  runs through the snow.",
+        negative_prompt="blurry",
+        height=32,
+        width=48,
+        num_frames=9,
+        num_inference_steps=4,
+        guidance_scale=4.0,
+        latents=latents.clone(),
+        output_type="np",
+    ).frames[0]
+    save_file({"latents": latents.permute(0, 2, 3, 4, 1).contiguous()}, MODELS / "noise.safetensors")
+    pixels = torch.from_numpy(numpy.round(frames * 255)).float()
+    save_file({"frames": pixels.contiguous()}, MODELS / "frames.safetensors")
+    print("pipeline", pixels.shape, pixels.mean(), pixels.std())
+
+
 if __name__ == "__main__":
     print(torch.__version__, sys.version)
     transformer()
@@ -196,3 +286,4 @@ if __name__ == "__main__":
         scale_factor_spatial=16,
     )
     unipc()
+    pipeline()

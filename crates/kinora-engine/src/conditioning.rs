@@ -2,7 +2,7 @@
 //! edits.
 
 use crate::Plan;
-use crate::windows::{self, WHOLE, Window};
+use crate::windows::{self, Window};
 use std::collections::BTreeMap;
 
 /// What a clip is completed from. Empty, it leaves everything to the prompt.
@@ -64,9 +64,14 @@ pub enum ConditioningError {
     EmptyBase,
     /// Latents are of a clip that is painted at once.
     #[error(
-        "latents are read and kept of clips that are painted at once, of up to {WHOLE} frames; this one takes {0} parts"
+        "latents are read and kept of clips that are painted at once, of up to {whole} frames; this one takes {parts} parts"
     )]
-    LatentsOfParts(usize),
+    LatentsOfParts {
+        /// Most frames.
+        whole: usize,
+        /// Its parts.
+        parts: usize,
+    },
 }
 
 impl Picture {
@@ -111,12 +116,12 @@ impl Conditioning {
     }
 
     /// The parts in which a clip of `frames` frames is painted.
-    pub(crate) fn windows(&self, frames: usize) -> Vec<Window> {
+    pub(crate) fn windows(&self, frames: usize, whole: usize) -> Vec<Window> {
         let held: Vec<bool> = (0..frames)
             .map(|index| self.picture(index).is_some_and(Picture::is_held))
             .collect();
         let cuts = self.prompts.keys().copied().collect();
-        windows::windows(&held, &cuts)
+        windows::windows(&held, &cuts, whole)
     }
 
     /// Checks that it belongs to a clip of `plan`.

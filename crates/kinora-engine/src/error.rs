@@ -1,8 +1,7 @@
 //! What can go wrong on the way to a clip, and whose fault it is.
 
-use crate::{ConditioningError, LatentsError, OpenError, PlanError, RecipeError};
+use crate::{ConditioningError, LatentsError, LoadError, OpenError, PlanError, RecipeError};
 use kinora_media::MediaError;
-use kinora_models::registry::ModelError;
 use std::io;
 
 /// An error of this crate.
@@ -15,8 +14,8 @@ pub enum EngineError {
     #[error(transparent)]
     Open(#[from] OpenError),
     /// The model's files are damaged.
-    #[error("the model can't be used: {0}")]
-    Model(#[from] ModelError),
+    #[error(transparent)]
+    Load(#[from] LoadError),
     /// The recipe can't be followed.
     #[error(transparent)]
     Recipe(#[from] RecipeError),
@@ -56,6 +55,7 @@ impl EngineError {
         let machine = match self {
             Self::Cancelled => return Fault::Stop,
             Self::Open(OpenError::Read { source, .. })
+            | Self::Load(LoadError::Open(OpenError::Read { source, .. }))
             | Self::Latents(LatentsError::Read { source, .. }) => failed(source),
             Self::Latents(LatentsError::Write(_)) => true,
             Self::Media(error) => error.is_machine_failure(),

@@ -4,10 +4,9 @@ use crate::conditioning::{Conditioning, ConditioningError};
 use crate::known::{self, Known};
 use crate::{EngineError, Latents, Plan};
 use burn::tensor::{Device, Tensor};
-use kinora_diffusion::{Branches, Guidance, Step, denoiser, noised, shifted};
+use kinora_diffusion::{Branches, Guidance, Step, denoiser, from_thousand, noised, shifted};
 use kinora_media::Clip;
-use kinora_models::kinora1::{SPATIAL_COMPRESSION, Text, VaeCache};
-use kinora_models::registry::Model;
+use kinora_models::{Cache, Family, Geometry, Levels, Model, Text};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -58,9 +57,11 @@ pub fn generate(job: &Job<'_>, mut on_event: impl FnMut(Event)) -> Result<Clip, 
     } = *job;
     conditioning.check(plan)?;
     let mut frames = held(job);
-    let windows = conditioning.windows(frames.len());
+    let whole = job.model.geometry().whole;
+    let windows = conditioning.windows(frames.len(), whole);
     if windows.len() > 1 && (job.start.is_some() || job.save_latents.is_some()) {
-        return Err(ConditioningError::LatentsOfParts(windows.len()).into());
+        let parts = windows.len();
+        return Err(ConditioningError::LatentsOfParts { whole, parts }.into());
     }
     for (index, window) in windows.iter().enumerate() {
         let known = (!conditioning.is_empty() || index > 0)
@@ -117,7 +118,7 @@ fn paint(
     let Job { model, device, .. } = *job;
     let positive = read(job, &[&plan.prompt]);
     let both = read(job, &[&plan.prompt, &plan.negative]);
-    let start = start(job, plan, index, known.as_ref());
+    let (start, noise) = start(job, plan, index, known.as_ref());
 
     let velocity = |x: Tensor<5>, sigma: f64, branches: Branches| {
         job.check()?;
@@ -126,16 +127,28 @@ fn paint(
             Branches::Both => &both,
         };
         let batch = x.dims()[0];
-        let sigma = Tensor::full([batch], sigma, device);
-        let share = known.as_ref().map(|k| k.share.clone().repeat_dim(0, batch)); // (B, T, h, w, 1)
-        let velocity = model.painter.dit.forward(x, sigma, share.clone(), text);
-        Ok::<_, EngineError>(match share {
-            Some(share) => velocity * (1.0 - share), // what is given stays
-            None => velocity,
-        })
+        let repeat = |x: &Tensor<5>| x.clone().repeat_dim(0, batch);
+        let Some(Known { latent, share, .. }) = &known else {
+            return Ok::<_, EngineError>(model.velocity(x, sigma, None, text));
+        };
+        let share = repeat(share); // (B, T, h, w, 1)
+        let velocity = match model.levels() {
+            Levels::Positions => model.velocity(x, sigma, Some(share.clone()), text),
+            // A model that knows one level alone sees what is given as noisy as the rest (RePaint, arXiv:2201.09865).
+            Levels::One => {
+                let given = noised(latent.clone(), noise.clone(), level(sigma, device));
+                let x = x * (1.0 - share.clone()) + repeat(&given) * share.clone();
+                model.velocity(x, sigma, None, text)
+            }
+        };
+        Ok(velocity * (1.0 - share)) // what is given stays
     };
     let denoise = denoiser(velocity, Guidance::everywhere(plan.guidance));
-    let sigmas = shifted(plan.steps as usize, plan.shift, start.sigma);
+    let steps = plan.steps as usize;
+    let sigmas = match model.family() {
+        Family::Wan if start.sigma == 1.0 => from_thousand(steps, plan.shift),
+        _ => shifted(steps, plan.shift, start.sigma),
+    };
     let values = plan
         .sampler
         .run(denoise, start.values.clone(), &sigmas, |step| {
@@ -145,54 +158,54 @@ fn paint(
     if !values.clone().abs().max().into_scalar::<f32>().is_finite() {
         return Err(EngineError::NotFinite);
     }
-    // As far as it was painted, a position comes to agree with its neighbours.
-    let share = known.map_or_else(
-        || Tensor::zeros([1, 1, 1, 1, 1], device),
-        |known| known.share,
-    );
-    let painted = (1.0 - share) * start.sigma; // (1, T, h, w, 1)
-    let smooth = normalised(model, model.vae.smooth(plain(model, values.clone())));
-    let values = values.clone() + (smooth - values) * painted;
+    // As far as it was painted, a position comes to agree with its neighbours; what is given is what it was.
+    let smooth = model.smooth(values.clone());
+    let smoothed = (smooth - values.clone()) * start.sigma;
+    let values = match known {
+        None => values + smoothed,
+        Some(Known { latent, share, .. }) => {
+            let free: Tensor<5> = 1.0 - share.clone();
+            let painted = values + smoothed * free.clone();
+            match model.levels() {
+                Levels::Positions => painted,
+                Levels::One => painted * free + latent * share,
+            }
+        }
+    };
     Ok(Latents { values, sigma: 0.0 })
 }
 
-/// Normalised latents as the autoencoder has them.
-fn plain(model: &Model, latent: Tensor<5>) -> Tensor<5> {
-    let (stats, device) = (&model.config.latent, latent.device());
-    latent * channels(&stats.std, &device) + channels(&stats.mean, &device)
-}
-
-/// The inverse of [`plain`].
-pub(crate) fn normalised(model: &Model, latent: Tensor<5>) -> Tensor<5> {
-    let (stats, device) = (&model.config.latent, latent.device());
-    (latent - channels(&stats.mean, &device)) / channels(&stats.std, &device)
-}
-
-/// Where the sampler begins: noise, or what is known with as much noise as each position has to lose.
-fn start(job: &Job<'_>, plan: &Plan, index: usize, known: Option<&Known>) -> Latents {
+/// Where the sampler begins, noise or what is known with as much noise as each position has to lose, and the noise.
+fn start(job: &Job<'_>, plan: &Plan, index: usize, known: Option<&Known>) -> (Latents, Tensor<5>) {
+    let (model, device) = (job.model, job.device);
+    let noise = Latents::noise(plan, index as u64, model.geometry(), device);
     if let Some(latents) = &job.start {
-        return latents.clone();
+        return (latents.clone(), noise.values);
     }
-    let channels = job.model.config.vae.latent_channels;
-    let noise = Latents::noise(plan, index as u64, channels, job.device);
     let Some(Known {
         latent,
         share,
         begun,
     }) = known
     else {
-        return noise;
+        return (noise.clone(), noise.values);
     };
     let sigma = if *begun {
         job.conditioning.strength
     } else {
         1.0
     };
-    let level = (1.0 - share.clone()) * sigma; // (1, T, h, w, 1)
-    Latents {
-        values: noised(latent.clone(), noise.values, level),
-        sigma,
-    }
+    let level = match model.levels() {
+        Levels::Positions => (1.0 - share.clone()) * sigma, // (1, T, h, w, 1)
+        Levels::One => level(sigma, device),
+    };
+    let values = noised(latent.clone(), noise.values.clone(), level);
+    (Latents { values, sigma }, noise.values)
+}
+
+/// A noise level of all positions, `[1, 1, 1, 1, 1]`.
+fn level(sigma: f64, device: &Device) -> Tensor<5> {
+    Tensor::full([1; 5], sigma, device)
 }
 
 impl Job<'_> {
@@ -206,11 +219,7 @@ impl Job<'_> {
 }
 
 fn read(job: &Job<'_>, prompts: &[&str]) -> Text {
-    let ids: Vec<Vec<u32>> = prompts
-        .iter()
-        .map(|prompt| job.model.tokenizer.encode(prompt).ids)
-        .collect();
-    job.model.painter.text.forward(&ids, job.device)
+    job.model.read(prompts, job.device)
 }
 
 /// Latents to the frames of `plan`, a few latent frames at a time.
@@ -221,26 +230,21 @@ fn decode(
     mut on_frames: impl FnMut(usize),
 ) -> Result<Vec<Vec<u8>>, EngineError> {
     let model = job.model;
-    let latent = plain(model, latents.values); // (1, T, h, w, C)
 
-    let (mut cache, mut frames) = (VaeCache::default(), Vec::new());
-    for chunk in latent.split(decode_frames(plan), 1) {
+    let (mut cache, mut frames) = (Cache::default(), Vec::new());
+    let at_once = decode_frames(plan, model.geometry());
+    for chunk in latents.values.split(at_once, 1) {
         job.check()?;
-        let video = model.vae.decode_chunk(chunk, &mut cache); // (1, n, H, W, 3)
+        let video = model.decode_chunk(chunk, &mut cache); // (1, n, H, W, 3)
         frames.extend(pixels(video));
         on_frames(frames.len());
     }
     Ok(frames)
 }
 
-/// One value for each latent channel, `[1, 1, 1, 1, C]`.
-fn channels(values: &[f32], device: &Device) -> Tensor<5> {
-    Tensor::<1>::from_floats(values, device).reshape([1, 1, 1, 1, values.len()])
-}
-
 /// Latent frames that are decoded at once.
-pub(crate) fn decode_frames(plan: &Plan) -> usize {
-    let side = |pixels: u32| pixels as usize / SPATIAL_COMPRESSION;
+pub(crate) fn decode_frames(plan: &Plan, geometry: Geometry) -> usize {
+    let side = |pixels: u32| pixels as usize / geometry.spatial;
     (DECODE_POSITIONS / (side(plan.width) * side(plan.height))).max(1)
 }
 

@@ -1,11 +1,12 @@
 //! Given pictures as latents that are known, and painted frames joined to them.
 
 use crate::conditioning::{Conditioning, Picture};
-use crate::generate::{decode_frames, normalised};
+use crate::generate::decode_frames;
 use crate::windows::Window;
 use crate::{Device, Model, Plan};
 use burn::tensor::{Tensor, TensorData};
-use kinora_models::kinora1::{SPATIAL_COMPRESSION, TEMPORAL_COMPRESSION, VaeCache};
+use kinora_models::Cache;
+use kinora_models::kinora1::TEMPORAL_COMPRESSION;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -55,10 +56,11 @@ impl Known {
             fade(&mut slots);
         }
         let groups = groups(window.len);
-        let side = |pixels: u32| pixels as usize / SPATIAL_COMPRESSION;
+        let cell = model.geometry().spatial;
+        let side = |pixels: u32| pixels as usize / cell;
         let (h, w) = (side(plan.height), side(plan.width));
         let shares: Vec<f32> = (0..groups.len())
-            .flat_map(|index| share(&slots, &groups, index, [h, w]))
+            .flat_map(|index| share(&slots, &groups, index, [h, w], cell))
             .collect();
         let shape = [1, groups.len(), h, w, 1];
         Self {
@@ -104,6 +106,7 @@ fn share(
     groups: &[Range<usize>],
     index: usize,
     [h, w]: [usize; 2],
+    cell: usize,
 ) -> Vec<f32> {
     let given = |slot: &&Slot<'_>| !matches!(slot.hold, Hold::Nothing);
     let count = |group: &Range<usize>| slots[group.clone()].iter().filter(given).count();
@@ -118,10 +121,10 @@ fn share(
         let Hold::Some(hold) = slot.hold else {
             continue;
         };
-        for (row, line) in hold.chunks_exact(w * SPATIAL_COMPRESSION).enumerate() {
-            let cells = &mut least[row / SPATIAL_COMPRESSION * w..][..w];
-            for (cell, part) in cells.iter_mut().zip(line.chunks_exact(SPATIAL_COMPRESSION)) {
-                *cell = part.iter().copied().fold(*cell, u8::min);
+        for (row, line) in hold.chunks_exact(w * cell).enumerate() {
+            let cells = &mut least[row / cell * w..][..w];
+            for (least, part) in cells.iter_mut().zip(line.chunks_exact(cell)) {
+                *least = part.iter().copied().fold(*least, u8::min);
             }
         }
     }
@@ -173,8 +176,8 @@ fn filled<'a>(slots: &'a [Slot<'_>], groups: &[Range<usize>]) -> Vec<Option<&'a 
 /// Frames to normalised latents, a few latent frames at a time; a missing frame is grey.
 fn encode(frames: &[Option<&[u8]>], plan: &Plan, model: &Model, device: &Device) -> Tensor<5> {
     let (height, width) = (plan.height as usize, plan.width as usize);
-    let (mut cache, mut rest, mut parts) = (VaeCache::default(), frames, Vec::new());
-    let at_once = decode_frames(plan) * TEMPORAL_COMPRESSION;
+    let (mut cache, mut rest, mut parts) = (Cache::default(), frames, Vec::new());
+    let at_once = decode_frames(plan, model.geometry()) * TEMPORAL_COMPRESSION;
     while !rest.is_empty() {
         let lead = usize::from(parts.is_empty());
         let (now, later) = rest.split_at((at_once + lead).min(rest.len()));
@@ -187,10 +190,10 @@ fn encode(frames: &[Option<&[u8]>], plan: &Plan, model: &Model, device: &Device)
             .collect();
         let shape = [1, now.len(), height, width, 3];
         let video = Tensor::<5>::from_data(TensorData::new(values, shape), device);
-        parts.push(model.vae.encode_chunk(video, &mut cache)); // (1, t, h, w, C)
+        parts.push(model.encode_chunk(video, &mut cache)); // (1, t, h, w, C)
         rest = later;
     }
-    normalised(model, Tensor::cat(parts, 1))
+    Tensor::cat(parts, 1)
 }
 
 /// The frames that `window` was for, out of its `decoded` ones: what is held of each is put back, a painted region

@@ -1,6 +1,6 @@
 //! Latents: what the sampler works on and the autoencoder decodes, in memory and in a file.
 
-use crate::Plan;
+use crate::{Geometry, Plan};
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use kinora_nn::{noise, weights};
@@ -67,12 +67,13 @@ struct Stored {
 }
 
 impl Latents {
-    /// The pure noise of `plan`'s seed and of a part of the clip, its stream, for `channels` latent channels.
+    /// The pure noise of `plan`'s seed and of a part of the clip, its stream, for latents of this
+    /// geometry.
     ///
     /// All but the first sixteenth of the channels, the coarse ones, are scaled by the temperature: a flow whose model
     /// knows a fine channel's spread alone would answer independent draws of it, which is grain.
-    pub(crate) fn noise(plan: &Plan, stream: u64, channels: usize, device: &Device) -> Self {
-        let shape = plan.latent_shape(channels);
+    pub(crate) fn noise(plan: &Plan, stream: u64, geometry: Geometry, device: &Device) -> Self {
+        let (shape, channels) = (plan.latent_shape(geometry), geometry.channels);
         let values = noise::normal(plan.seed, stream, shape.iter().product());
         let coarse = channels.div_ceil(COARSE_SHARE);
         let scale = (0..channels).map(|c| {
@@ -106,15 +107,15 @@ impl Latents {
     /// its metadata it counts as pure noise. Also gives the file's SHA-256, for the recipe.
     ///
     /// # Errors
-    /// When the file is damaged, holds values that are not finite, or its shape is not that of a clip of `plan` with
-    /// `channels` latent channels.
+    /// When the file is damaged, holds values that are not finite, or its shape is not that of a clip of `plan` in
+    /// this geometry.
     pub fn load(
         path: &Path,
         plan: &Plan,
-        channels: usize,
+        geometry: Geometry,
         device: &Device,
     ) -> Result<(Self, String), LatentsError> {
-        let wanted = plan.latent_shape(channels);
+        let wanted = plan.latent_shape(geometry);
         let invalid = |reason: String| LatentsError::Invalid {
             path: path.to_owned(),
             reason,

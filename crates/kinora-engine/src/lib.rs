@@ -5,6 +5,7 @@
 //! it again.
 
 mod conditioning;
+mod diffusers;
 mod error;
 mod generate;
 mod known;
@@ -22,7 +23,7 @@ pub use error::{EngineError, Fault};
 pub use generate::{Event, Job, generate};
 pub use latents::{Latents, LatentsError};
 pub use memory::estimate;
-pub use model::{ModelFiles, OpenError};
+pub use model::{About, LoadError, ModelFiles, OpenError};
 pub use plan::{MAX_FRAMES, MAX_PROMPT, MAX_SIDE, MAX_STEPS, Plan, PlanError, plan};
 pub use recipe::{Input, ModelId, Recipe, RecipeError, Source};
 pub use repertoire::{Direction, Task};
@@ -30,4 +31,4 @@ pub use request::{Length, Request};
 
 pub use burn::tensor::Device;
 pub use kinora_diffusion::{Sampler, Step};
-pub use kinora_models::registry::Model;
+pub use kinora_models::{Family, Geometry, Model, Reading};

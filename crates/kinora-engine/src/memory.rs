@@ -1,9 +1,10 @@
 //! How much memory a clip will take, before it is begun.
 
 use crate::generate::decode_frames;
-use crate::windows::WHOLE;
+use crate::model::Kind;
 use crate::{ModelFiles, Plan};
 use kinora_models::kinora1::{DecoderConfig, latent_frames};
+use kinora_models::wan::Config;
 
 /// The program itself, its threads' stacks and the encoder's tables.
 const PROGRAM: u64 = 64 << 20;
@@ -18,29 +19,50 @@ const STREAMS: u64 = 10;
 /// the larger counts; finished frames are kept in RGB8 and once more in the encoder's buffers. Of a clip that is painted
 /// in parts, one part at a time is sampled.
 pub fn estimate(plan: &Plan, model: &ModelFiles) -> u64 {
-    let config = &model.config;
-    let weights = 3 * model.weight_bytes();
-
+    let geometry = model.about.geometry;
     let part = Plan {
-        frames: plan.frames.min(WHOLE as u32),
+        frames: plan.frames.min(geometry.whole as u32),
         ..plan.clone()
     };
-    let [_, t, h, w, channels] = part
-        .latent_shape(config.vae.latent_channels)
-        .map(|n| n as u64);
+    let shape @ [_, t, h, w, channels] = part.latent_shape(geometry).map(|n| n as u64);
     let batch = if plan.guidance == 1.0 { 1 } else { 2 };
-    let tokens = batch * t * (h / 2) * (w / 2);
-    let (width, expansion) = (config.dit.width as u64, config.dit.expansion as u64);
-    let fine = 4 * config.dit.fine_width as u64;
-    let sampling = tokens * (width * (STREAMS + 2 * expansion)).max(fine * STREAMS) * F32
-        + 9 * t * h * w * channels * F32;
-
-    let chunk = decode_frames(plan).min(latent_frames(part.frames as usize)) as u64;
-    let refining = refiner(&config.vae.decoder, chunk * h * w, h * w);
-
+    let chunk = decode_frames(plan, geometry).min(latent_frames(part.frames as usize)) as u64;
     let pixels = u64::from(plan.width) * u64::from(plan.height) * 3;
+    let (weights, network, decoding) = match &model.kind {
+        Kind::Kinora1(both) => {
+            let (config, _) = both.as_ref();
+            let tokens = batch * t * (h / 2) * (w / 2);
+            let (width, expansion) = (config.dit.width as u64, config.dit.expansion as u64);
+            let fine = 4 * config.dit.fine_width as u64;
+            let network = tokens * (width * (STREAMS + 2 * expansion)).max(fine * STREAMS) * F32;
+            let refining = refiner(&config.vae.decoder, chunk * h * w, h * w);
+            (3 * model.weight_bytes(), network, refining)
+        }
+        Kind::Wan(both) => wan(&both.0, model.weight_bytes(), batch, shape, chunk),
+    };
+    let sampling = network + 9 * t * h * w * channels * F32;
     let chunk_pixels = chunk * 4 * pixels * F32 * 3;
-    PROGRAM + weights + sampling.max(refining + chunk_pixels) + 2 * u64::from(plan.frames) * pixels
+    PROGRAM + weights + sampling.max(decoding + chunk_pixels) + 2 * u64::from(plan.frames) * pixels
+}
+
+/// Weights, a step's activations and those of decoding a chunk of a Wan checkpoint. Weights are kept in 32 bits beside
+/// the files while it is loaded.
+fn wan(
+    config: &Config,
+    file_bytes: u64,
+    batch: u64,
+    [_, t, h, w, _]: [u64; 5],
+    chunk: u64,
+) -> (u64, u64, u64) {
+    let [_, ph, pw] = config.transformer.patch_size.map(|p| p as u64);
+    let tokens = batch * t * (h / ph) * (w / pw);
+    let width = config.transformer.width() as u64;
+    let network = tokens * (width * STREAMS + 2 * config.transformer.ffn_dim as u64) * F32;
+    // The last levels of the decoder have the most positions; each convolution holds its input in columns of a kernel.
+    let base = config.vae.decoder_base_dim.unwrap_or(config.vae.base_dim) as u64;
+    let side = config.geometry().spatial as u64 / config.vae.patch_size.unwrap_or(1) as u64;
+    let positions = chunk * 4 * h * w * side * side;
+    (3 * file_bytes, network, positions * base * 2 * 8 * F32)
 }
 
 /// The refiner's activations for a chunk of latent `positions`, and what it remembers of the chunk before: two of the

@@ -1,8 +1,10 @@
 //! Finding a model: one that is built in, by its name, or a folder with the same files.
 
+use crate::diffusers;
 use burn::tensor::Device;
-use kinora_models::kinora1::{Config, ConfigError};
-use kinora_models::registry::{self, Files, Model, ModelError, file};
+use kinora_models::kinora1::{self, Config, ConfigError, Defaults};
+use kinora_models::registry::{self, Files, ModelError, file};
+use kinora_models::{Family, Geometry, Model, wan};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::fs::{self, File};
@@ -12,16 +14,45 @@ use std::path::{Path, PathBuf};
 /// Largest text file of a model folder.
 const MAX_TEXT: u64 = 16 << 20;
 /// Largest weight file of a model folder.
-const MAX_WEIGHTS: u64 = 8 << 30;
+pub(crate) const MAX_WEIGHTS: u64 = 8 << 30;
 
-/// The files of a model, and its configuration; enough to plan with.
+/// The files of a model, and what is known of it before it is loaded.
 #[derive(Debug)]
 pub struct ModelFiles {
-    /// The checked `config.json`.
-    pub config: Config,
+    /// What it is.
+    pub about: About,
     /// The SHA-256 of its configuration, vocabulary and weights: two models with the same make the same clips.
     pub sha256: String,
-    files: Files,
+    /// Its files.
+    pub(crate) kind: Kind,
+}
+
+/// What a model is.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// Its name, as in `--model`.
+    pub name: String,
+    /// SPDX name of the weights' licence.
+    pub licence: String,
+    /// Its family.
+    pub family: Family,
+    /// How clips become latents.
+    pub geometry: Geometry,
+    /// What `generate` does when a flag is not given.
+    pub defaults: Defaults,
+    /// Bytes of its weight files.
+    pub weight_bytes: u64,
+    /// What it can and can't do, as Markdown.
+    pub card: String,
+}
+
+/// The files of each family.
+#[derive(Debug)]
+pub(crate) enum Kind {
+    /// In memory.
+    Kinora1(Box<(Config, Files)>),
+    /// Of a folder in the layout of diffusers; weights are read when it is loaded.
+    Wan(Box<(wan::Config, PathBuf)>),
 }
 
 /// Why no model was found.
@@ -54,10 +85,30 @@ pub enum OpenError {
     /// The configuration is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The checkpoint can't be used.
+    #[error("the model folder {}: {source}", path.display())]
+    Wan {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: Box<wan::WanError>,
+    },
+}
+
+/// Why a model can't be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// A file of the folder is missing or can't be read.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A file is damaged, or the files do not belong together.
+    #[error("the model can't be used: {0}")]
+    Model(#[from] ModelError),
 }
 
 impl ModelFiles {
-    /// Opens the built-in model of this name, or else the folder of this path.
+    /// Opens the built-in model of this name, or else the folder of this path: one that `kinora train` wrote, or a Wan
+    /// checkpoint in the layout of diffusers.
     ///
     /// # Errors
     /// When there is neither, a file can't be read, or the configuration is wrong. Weights are checked by
@@ -65,15 +116,16 @@ impl ModelFiles {
     pub fn open(name_or_folder: &str) -> Result<Self, OpenError> {
         let folder = Path::new(name_or_folder);
         match registry::built_in(name_or_folder) {
-            Some(model) => Self::new((model.files)()),
-            None if folder.is_dir() => Self::new(read_folder(folder)?),
+            Some(model) => Self::kinora1((model.files)()),
+            None if diffusers::is_folder(folder) => Self::wan(folder),
+            None if folder.is_dir() => Self::kinora1(read_folder(folder)?),
             None => Err(OpenError::Unknown {
                 name: name_or_folder.to_owned(),
             }),
         }
     }
 
-    fn new(files: Files) -> Result<Self, OpenError> {
+    fn kinora1(files: Files) -> Result<Self, OpenError> {
         let config = Config::from_json(&files.config)?;
         let mut hash = Sha256::new();
         for part in [
@@ -86,28 +138,69 @@ impl ModelFiles {
             hash.update(part);
         }
         Ok(Self {
-            config,
+            about: About {
+                name: config.name.clone(),
+                licence: config.licence.clone(),
+                family: Family::Kinora1,
+                geometry: config.geometry(),
+                defaults: config.defaults.clone(),
+                weight_bytes: (files.vae.len() + files.dit.len()) as u64,
+                card: files.card.to_string(),
+            },
             sha256: format!("{:x}", hash.finalize()),
-            files,
+            kind: Kind::Kinora1(Box::new((config, files))),
+        })
+    }
+
+    fn wan(folder: &Path) -> Result<Self, OpenError> {
+        let config = diffusers::config(folder)?;
+        let name = folder.file_name().unwrap_or(folder.as_os_str());
+        Ok(Self {
+            about: About {
+                name: name.to_string_lossy().into_owned(),
+                licence: "as its publisher states; Wan's own is Apache-2.0".to_owned(),
+                family: Family::Wan,
+                geometry: config.geometry(),
+                defaults: diffusers::defaults(&config),
+                weight_bytes: diffusers::weight_bytes(folder)?,
+                card: diffusers::card(folder)?,
+            },
+            sha256: diffusers::sha256(folder)?,
+            kind: Kind::Wan(Box::new((config, folder.to_owned()))),
         })
     }
 
     /// The model card, as Markdown.
     pub fn card(&self) -> &str {
-        &self.files.card
+        &self.about.card
     }
 
     /// Bytes of its weight files.
     pub fn weight_bytes(&self) -> u64 {
-        (self.files.vae.len() + self.files.dit.len()) as u64
+        self.about.weight_bytes
     }
 
     /// Builds the networks with their weights.
     ///
     /// # Errors
-    /// When a file is damaged, or the files do not belong together.
-    pub fn load(&self, device: &Device) -> Result<Model, ModelError> {
-        Model::load(&self.files, device)
+    /// When a file can't be read or is damaged, or the files do not belong together.
+    pub fn load(&self, device: &Device) -> Result<Model, LoadError> {
+        match &self.kind {
+            Kind::Kinora1(both) => {
+                let networks = kinora1::Networks::load(&both.1, device)?;
+                Ok(Model::Kinora1(Box::new(networks)))
+            }
+            Kind::Wan(both) => {
+                let (config, folder) = both.as_ref();
+                let files = diffusers::weights(folder)?;
+                let networks = wan::Networks::load(config.clone(), &files, device);
+                let networks = networks.map_err(|source| OpenError::Wan {
+                    path: folder.clone(),
+                    source: Box::new(source),
+                })?;
+                Ok(Model::Wan(Box::new(networks)))
+            }
+        }
     }
 }
 
@@ -123,7 +216,7 @@ fn read_folder(folder: &Path) -> Result<Files, OpenError> {
     })
 }
 
-fn read_text(path: &Path) -> Result<String, OpenError> {
+pub(crate) fn read_text(path: &Path) -> Result<String, OpenError> {
     let invalid = |e| OpenError::Read {
         path: path.to_owned(),
         source: io::Error::new(io::ErrorKind::InvalidData, e),
@@ -132,7 +225,7 @@ fn read_text(path: &Path) -> Result<String, OpenError> {
 }
 
 /// Reads an ordinary file of at most `most` bytes: a pipe or a device could last for ever.
-fn read(path: &Path, most: u64) -> Result<Vec<u8>, OpenError> {
+pub(crate) fn read(path: &Path, most: u64) -> Result<Vec<u8>, OpenError> {
     let failed = |source| OpenError::Read {
         path: path.to_owned(),
         source,

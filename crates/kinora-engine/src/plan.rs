@@ -4,7 +4,7 @@ use crate::model::nearest;
 use crate::{Length, ModelFiles, Request, memory};
 use kinora_diffusion::Sampler;
 use kinora_media::{Fps, MediaError};
-use kinora_models::kinora1::{SIZE_MULTIPLE, SPATIAL_COMPRESSION, latent_frames};
+use kinora_models::{Geometry, kinora1::latent_frames};
 use serde::{Deserialize, Serialize};
 
 /// Longest prompt, in characters.
@@ -66,14 +66,16 @@ pub enum PlanError {
     },
     /// No such size can be made.
     #[error(
-        "the size {width}x{height} can't be made; width and height are multiples of {SIZE_MULTIPLE} from {SIZE_MULTIPLE} to {MAX_SIDE}{}",
-        near(*.width, *.height)
+        "the size {width}x{height} can't be made; width and height are multiples of {multiple} from {multiple} to {MAX_SIDE}{}",
+        near(*.width, *.height, *.multiple)
     )]
     Size {
         /// Pixels across.
         width: i64,
         /// Pixels down.
         height: i64,
+        /// What sizes are multiples of.
+        multiple: usize,
     },
     /// Another number is out of its range.
     #[error("{what} is {value}; it can be {allowed}")]
@@ -120,7 +122,8 @@ pub enum PlanError {
 /// # Errors
 /// Says what is wrong with the request and what is allowed.
 pub fn plan(request: &Request, model: &ModelFiles, free: Option<u64>) -> Result<Plan, PlanError> {
-    let defaults = &model.config.defaults;
+    let (defaults, geometry) = (&model.about.defaults, model.about.geometry);
+    let multiple = geometry.multiple;
     check_prompt("prompt", &request.prompt)?;
     check_prompt("negative prompt", &request.negative)?;
     if request.prompt.trim().is_empty() {
@@ -129,9 +132,14 @@ pub fn plan(request: &Request, model: &ModelFiles, free: Option<u64>) -> Result<
     let (width, height) = request
         .size
         .unwrap_or((defaults.width as i64, defaults.height as i64));
-    let (width, height) = side(width)
-        .zip(side(height))
-        .ok_or(PlanError::Size { width, height })?;
+    let (width, height) =
+        side(width, multiple)
+            .zip(side(height, multiple))
+            .ok_or(PlanError::Size {
+                width,
+                height,
+                multiple,
+            })?;
     let fps = match request.fps {
         Some(fps) => fps,
         None => Fps::new(defaults.fps, 1)?,
@@ -217,14 +225,14 @@ impl Plan {
     }
 
     /// Shape of the latents: `[1, frames, height, width, channels]`.
-    pub(crate) fn latent_shape(&self, channels: usize) -> [usize; 5] {
-        let side = |pixels: u32| pixels as usize / SPATIAL_COMPRESSION;
+    pub(crate) fn latent_shape(&self, geometry: Geometry) -> [usize; 5] {
+        let side = |pixels: u32| pixels as usize / geometry.spatial;
         [
             1,
             latent_frames(self.frames as usize),
             side(self.height),
             side(self.width),
-            channels,
+            geometry.channels,
         ]
     }
 }
@@ -236,17 +244,17 @@ fn check_prompt(which: &'static str, text: &str) -> Result<(), PlanError> {
     }
 }
 
-fn side(pixels: i64) -> Option<u32> {
+fn side(pixels: i64, multiple: usize) -> Option<u32> {
     let pixels = u32::try_from(pixels).ok()?;
-    let allowed = (SIZE_MULTIPLE as u32..=MAX_SIDE).contains(&pixels)
-        && (pixels as usize).is_multiple_of(SIZE_MULTIPLE);
+    let allowed = (multiple as u32..=MAX_SIDE).contains(&pixels)
+        && (pixels as usize).is_multiple_of(multiple);
     allowed.then_some(pixels)
 }
 
 /// The nearest size that can be made, if the asked one is not absurd.
-fn near(width: i64, height: i64) -> String {
+fn near(width: i64, height: i64, multiple: usize) -> String {
     let round = |pixels: i64| {
-        let multiple = SIZE_MULTIPLE as i64;
+        let multiple = multiple as i64;
         (1..=i64::from(MAX_SIDE))
             .contains(&pixels)
             .then(|| ((pixels + multiple / 2) / multiple).max(1) * multiple)

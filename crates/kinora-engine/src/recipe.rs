@@ -115,7 +115,7 @@ impl Recipe {
         Self {
             program: concat!("kinora ", env!("CARGO_PKG_VERSION")).to_owned(),
             model: ModelId {
-                name: model.config.name.clone(),
+                name: model.about.name.clone(),
                 sha256: model.sha256.clone(),
             },
             plan: plan.clone(),

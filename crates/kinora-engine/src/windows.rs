@@ -3,8 +3,6 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-/// Most frames that are painted at once.
-pub(crate) const WHOLE: usize = 49;
 /// Frames of a part, with those it continues from, when a clip has several.
 const PART: usize = 25;
 /// Most frames before a gap that its painting sees: one, and then whole latent frames.
@@ -25,25 +23,26 @@ pub(crate) struct Window {
     pub painted: Range<usize>,
 }
 
-/// The windows that paint every frame that is not `held`, in order, none across one of the `cuts`.
+/// The windows that paint every frame that is not `held`, in order, none across one of the `cuts` and none of more than
+/// `whole` frames.
 ///
 /// Gaps are painted forward from what is before them. One with frames only behind it is painted backward from those,
 /// and what fits into one window is painted in one, between the two.
-pub(crate) fn windows(held: &[bool], cuts: &BTreeSet<usize>) -> Vec<Window> {
+pub(crate) fn windows(held: &[bool], cuts: &BTreeSet<usize>, whole: usize) -> Vec<Window> {
     let mut done = held.to_vec();
     let mut windows = Vec::new();
     while let Some(from) = done.iter().position(|done| !done) {
         let length = done[from..].iter().take_while(|done| !**done).count();
         let end = cuts.range(from + 1..from + length).next();
         let gap = from..end.copied().unwrap_or(from + length);
-        let window = next(&done, gap);
+        let window = next(&done, gap, whole);
         done[window.painted.clone()].fill(true);
         windows.push(window);
     }
     windows
 }
 
-fn next(done: &[bool], gap: Range<usize>) -> Window {
+fn next(done: &[bool], gap: Range<usize>, whole: usize) -> Window {
     let run = |frames: &mut dyn Iterator<Item = &bool>| frames.take_while(|done| **done).count();
     let before = match run(&mut done[..gap.start].iter().rev()).min(BEFORE) {
         0 => 0,
@@ -53,7 +52,7 @@ fn next(done: &[bool], gap: Range<usize>) -> Window {
         found @ 0..GROUP => found,
         found => found / GROUP * GROUP,
     };
-    if before + gap.len() + after <= WHOLE {
+    if before + gap.len() + after <= whole {
         // Latent frames are counted from the first: frames ahead of it let those after the gap begin with one.
         let ahead = match before == 0 && after >= GROUP {
             true => (GROUP + 1 - gap.len() % GROUP) % GROUP,
@@ -84,7 +83,7 @@ mod tests {
     /// `#` is held, `.` is to be painted.
     fn of(frames: &str, cuts: &[usize]) -> Vec<(isize, usize, Range<usize>)> {
         let held: Vec<bool> = frames.bytes().map(|b| b == b'#').collect();
-        let windows = windows(&held, &cuts.iter().copied().collect());
+        let windows = windows(&held, &cuts.iter().copied().collect(), 49);
         let plain = |w: Window| (w.start, w.len, w.painted);
         windows.into_iter().map(plain).collect()
     }

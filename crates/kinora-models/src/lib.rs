@@ -1,5 +1,8 @@
 //! Model definitions, one folder a family, and the registry of what can be used.
 
 pub mod kinora1;
+mod model;
 pub mod registry;
 pub mod wan;
+
+pub use model::{Cache, Family, Geometry, Levels, Model, Reading, Text};

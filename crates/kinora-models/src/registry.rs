@@ -1,8 +1,7 @@
-//! The registry: what a model folder holds, the models built into the program, and how either becomes a model.
+//! The registry: what a model folder holds, and the models built into the program.
 
-use crate::kinora1::{Config, ConfigError, Kinora1, Tokenizer, TokenizerError, Vae};
-use burn::tensor::Device;
-use kinora_nn::{Init, weights};
+use crate::kinora1::{ConfigError, TokenizerError};
+use kinora_nn::weights;
 use std::borrow::Cow;
 
 /// File names in a model folder.
@@ -78,19 +77,6 @@ pub fn built_in(name: &str) -> Option<&'static BuiltIn> {
     BUILT_IN.iter().find(|model| model.name == name)
 }
 
-/// A model ready to run.
-#[derive(Debug)]
-pub struct Model {
-    /// Its configuration.
-    pub config: Config,
-    /// Turns prompts into ids.
-    pub tokenizer: Tokenizer,
-    /// Turns latents into video and back.
-    pub vae: Vae,
-    /// Reads the prompt and predicts the velocity.
-    pub painter: Kinora1,
-}
-
 /// Why a model folder can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
@@ -116,42 +102,4 @@ pub enum ModelError {
         /// What is wrong with it.
         source: weights::WeightsError,
     },
-}
-
-impl Model {
-    /// Builds the networks and fills in their weights.
-    ///
-    /// # Errors
-    /// When a file is damaged, or the files do not belong together.
-    pub fn load(files: &Files, device: &Device) -> Result<Self, ModelError> {
-        let config = Config::from_json(&files.config)?;
-        let tokenizer = Tokenizer::from_json(&files.vocabulary)?;
-        if tokenizer.len() > config.text.vocabulary {
-            return Err(ModelError::Vocabulary {
-                words: tokenizer.len(),
-                rows: config.text.vocabulary,
-            });
-        }
-        let mut init = Init::zeros(device);
-        let vae =
-            weights::load(Vae::new(&config.vae, &mut init), &files.vae).map_err(|source| {
-                ModelError::Weights {
-                    file: file::VAE,
-                    source,
-                }
-            })?;
-        let painter =
-            weights::load(Kinora1::new(&config, &mut init), &files.dit).map_err(|source| {
-                ModelError::Weights {
-                    file: file::DIT,
-                    source,
-                }
-            })?;
-        Ok(Self {
-            config,
-            tokenizer,
-            vae,
-            painter,
-        })
-    }
 }

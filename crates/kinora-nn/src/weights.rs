@@ -231,34 +231,34 @@ pub fn encode(
 /// # Errors
 /// [`WeightsError::Malformed`]; [`WeightsError::Mismatch`], which lists all differences.
 pub fn load<M: Module>(module: M, bytes: &[u8]) -> Result<M, WeightsError> {
-    load_renamed(module, bytes, |name, shape| {
+    load_renamed(module, &[bytes], |name, shape| {
         Some((name.to_owned(), shape.to_vec()))
     })
 }
 
-/// [`load`] of a file in which parameters have other names, or shapes of as many elements: `rename` tells those of the
-/// module from those of the file, or `None` for a tensor that the module does not need.
+/// [`load`] of one or several files in which parameters have other names, or shapes of as many elements: `rename` tells
+/// those of the module from those of the files, or `None` for a tensor that the module does not need.
 ///
 /// # Errors
 /// As [`load`].
 pub fn load_renamed<M: Module>(
     module: M,
-    bytes: &[u8],
+    files: &[&[u8]],
     rename: impl Fn(&str, &[usize]) -> Option<(String, Vec<usize>)>,
 ) -> Result<M, WeightsError> {
-    let mut weights = read(bytes)?;
     let mut tensors = BTreeMap::new();
-    for (name, tensor) in weights.tensors {
-        let Some((name, shape)) = rename(&name, &tensor.shape) else {
-            continue;
-        };
-        let same = shape.iter().product::<usize>() == tensor.shape.iter().product::<usize>();
-        let shape = if same { shape } else { tensor.shape };
-        tensors.insert(name, WeightsView { shape, ..tensor });
+    for file in files {
+        for (name, tensor) in read(file)?.tensors {
+            let Some((name, shape)) = rename(&name, &tensor.shape) else {
+                continue;
+            };
+            let same = shape.iter().product::<usize>() == tensor.shape.iter().product::<usize>();
+            let shape = if same { shape } else { tensor.shape };
+            tensors.insert(name, WeightsView { shape, ..tensor });
+        }
     }
-    weights.tensors = tensors;
     let mut mismatch = Mismatch::default();
-    let mut unexpected = weights.tensors.clone();
+    let mut unexpected = tensors.clone();
     visit(&module, |name, parameter| {
         let shape = parameter.value.shape();
         match unexpected.remove(name) {
@@ -276,7 +276,7 @@ pub fn load_renamed<M: Module>(
         return Err(WeightsError::Mismatch(mismatch));
     }
     Ok(update(module, |name, _, values| {
-        values.copy_from_slice(&weights.tensors[name].to_f32());
+        values.copy_from_slice(&tensors[name].to_f32());
     }))
 }
 

@@ -25,8 +25,9 @@ use kinora_diffusion::{Timesteps, noised, velocity};
 use kinora_engine::Plan;
 use kinora_media::{Fps, contact_sheet, save_png};
 use kinora_models::{
-    kinora1::{Config, Defaults, Kinora1, Tokenizer, Vae, latent_frames},
-    registry::{Model, file},
+    Model,
+    kinora1::{Config, Defaults, Kinora1, Networks, Tokenizer, Vae, latent_frames},
+    registry::file,
 };
 use kinora_nn::{Init, Precision, noise, weights};
 use kinora_stage::{Length, Scene, caption};
@@ -383,12 +384,12 @@ impl Task for DitTask {
         step: u64,
         folder: &RunFolder,
     ) -> Result<String, TrainError> {
-        let model = Model {
+        let model = Model::Kinora1(Box::new(Networks {
             config: self.model.clone(),
             tokenizer: self.tokenizer.clone(),
             vae: self.vae.clone(),
             painter: model.kinora1.clone(),
-        };
+        }));
         let Defaults {
             width,
             height,

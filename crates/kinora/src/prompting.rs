@@ -5,7 +5,7 @@ use crate::sampling::tell;
 use crate::{chat, styles};
 use anyhow::Result;
 use clap::Args;
-use kinora_engine::{Conditioning, ModelFiles, Request};
+use kinora_engine::{Conditioning, Family, ModelFiles, Request};
 use kinora_prompt::{
     Angle, Controls, Dialect, Emotion, Finder, Framing, Lens, Light, Look, Move, Size, Style, Term,
     Told, expand,
@@ -134,9 +134,12 @@ impl Compiler {
         Self {
             controls: Controls::default(),
             style,
-            dialect: Dialect::Stage, // every model so far learned from the stage's captions
+            dialect: match files.about.family {
+                Family::Kinora1 => Dialect::Stage,
+                Family::Wan => Dialect::Film,
+            },
             finder: Finder::new(),
-            model: files.config.name.clone(),
+            model: files.about.name.clone(),
         }
     }
 

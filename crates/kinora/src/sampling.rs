@@ -6,8 +6,8 @@ use crate::{interrupt, machine};
 use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use kinora_engine::{
-    Conditioning, Device, EngineError, Job, Latents, Model, ModelFiles, Plan, Recipe, Request,
-    Sampler, generate, plan,
+    Conditioning, Device, EngineError, Job, Latents, Model, ModelFiles, Plan, Reading, Recipe,
+    Request, Sampler, generate, plan,
 };
 use kinora_media::{Clip, Output, Shape, SheetRow, contact_sheet, save_png, write};
 use serde::Serialize;
@@ -166,24 +166,25 @@ impl Painter {
 
     /// Says which words of `prompt` the model does not read, and returns those that it does not know.
     pub fn read(&self, prompt: &str) -> Vec<String> {
-        let config = &self.files.config;
-        let encoded = self.model.tokenizer.encode(prompt);
-        if !encoded.unknown.is_empty() {
+        let name = &self.files.about.name;
+        let Reading {
+            tokens,
+            most,
+            unknown,
+        } = self.model.reading(prompt);
+        if !unknown.is_empty() {
             tell(&format!(
-                "{} does not know these words and leaves them out: {}",
-                config.name,
-                encoded.unknown.join(", ")
+                "{name} does not know these words and leaves them out: {}",
+                unknown.join(", ")
             ));
         }
-        let (known, most) = (encoded.ids.len(), config.text.max_tokens);
-        if known > most {
+        if tokens > most {
             tell(&format!(
-                "{} reads the first {most} words and marks of a prompt; the last {} are left out",
-                config.name,
-                known - most
+                "{name} reads the first {most} words and marks of a prompt; the last {} are left out",
+                tokens - most
             ));
         }
-        encoded.unknown
+        unknown
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod config;
 mod dit;
+mod networks;
 mod smooth;
 mod text;
 mod tokenizer;
@@ -15,6 +16,8 @@ pub use config::{
     Config, ConfigError, DecoderConfig, Defaults, DitConfig, LatentStats, TextConfig, VaeConfig,
 };
 pub use dit::Dit;
+pub use networks::Networks;
+pub(crate) use networks::channels;
 pub use smooth::Smoother;
 pub use text::{Text, TextEncoder};
 pub use tokenizer::{Encoded, Tokenizer, TokenizerError};

@@ -6,12 +6,14 @@
 mod config;
 mod layers;
 mod names;
+mod networks;
 mod text;
 mod transformer;
 mod vae;
 
 pub use config::{TextConfig, TransformerConfig, VaeConfig};
 pub use names::{of_text, of_transformer, of_vae};
+pub use networks::{Config, ConfigFiles, Networks, WanError, WeightFiles};
 pub use text::TextEncoder;
 pub use transformer::Transformer;
 pub use vae::{Vae, VaeCache};

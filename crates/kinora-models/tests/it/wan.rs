@@ -55,7 +55,7 @@ fn close<const D: usize>(what: &str, got: Tensor<D>, expected: Tensor<D>) {
 fn transformer(fixture: &Fixture) -> Transformer {
     let config: TransformerConfig = fixture.config();
     let empty = Transformer::new(&config, &mut Init::zeros(&Device::flex()));
-    load_renamed(empty, &fixture.0, of_transformer).unwrap()
+    load_renamed(empty, &[&fixture.0], of_transformer).unwrap()
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn the_text_encoder_is_that_of_transformers() {
     let fixture = Fixture::new("text");
     let config: TextConfig = fixture.config();
     let empty = TextEncoder::new(&config, &mut Init::zeros(&Device::flex()));
-    let model = load_renamed(empty, &fixture.0, of_text).unwrap();
+    let model = load_renamed(empty, &[&fixture.0], of_text).unwrap();
     let ids: Vec<f32> = fixture.case::<2>("ids").try_into_vec_as().unwrap();
     let ids: Vec<u32> = ids.into_iter().map(|id| id as u32).collect();
     let out = model.forward(&ids, &Device::flex());
@@ -91,7 +91,7 @@ fn vae(fixture: &Fixture) -> Vae {
         true => None,
         false => of_vae(name, shape, &config),
     };
-    load_renamed(empty, &fixture.0, rename).unwrap()
+    load_renamed(empty, &[&fixture.0], rename).unwrap()
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn weights_of_another_network_are_named() {
         ..fixture.config()
     };
     let empty = Transformer::new(&config, &mut Init::zeros(&Device::flex()));
-    match load_renamed(empty, &fixture.0, of_transformer) {
+    match load_renamed(empty, &[&fixture.0], of_transformer) {
         Err(WeightsError::Mismatch(mismatch)) => {
             assert!(
                 mismatch

@@ -289,8 +289,7 @@ fn start(
     let Some(path) = &args.init_latents else {
         return Ok(None);
     };
-    let channels = files.config.vae.latent_channels;
-    let loaded = Latents::load(path, plan, channels, &Device::flex());
+    let loaded = Latents::load(path, plan, files.about.geometry, &Device::flex());
     Ok(Some(loaded.map_err(EngineError::from)?))
 }
 

@@ -58,7 +58,7 @@ pub fn models(args: &ModelsArgs) -> Result<()> {
             for built_in in BUILT_IN {
                 let model = open(built_in.name)?;
                 let (megabytes, licence) =
-                    (model.weight_bytes() as f64 / 1e6, &model.config.licence);
+                    (model.weight_bytes() as f64 / 1e6, &model.about.licence);
                 writeln!(
                     out,
                     "{:<12} built in, {megabytes:.0} MB, {licence}: {}",
@@ -76,12 +76,12 @@ fn open(name: &str) -> Result<ModelFiles, EngineError> {
 
 fn describe(model: &ModelFiles, summary: Option<&str>) -> Value {
     json!({
-        "name": model.config.name,
+        "name": model.about.name,
         "summary": summary,
-        "licence": model.config.licence,
+        "licence": model.about.licence,
         "weight_bytes": model.weight_bytes(),
         "sha256": model.sha256,
-        "defaults": model.config.defaults,
+        "defaults": model.about.defaults,
         "card": model.card(),
     })
 }

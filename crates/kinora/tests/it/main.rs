@@ -7,3 +7,4 @@ mod prompting;
 mod repertoire;
 mod stage;
 mod support;
+mod wan;

@@ -1,0 +1,140 @@
+//! Checkpoints as diffusers keeps them: a folder a network, with `model_index.json` beside them.
+
+use crate::OpenError;
+use crate::model::{MAX_WEIGHTS, read, read_text};
+use kinora_models::kinora1::Defaults;
+use kinora_models::wan::{Config, ConfigFiles, WeightFiles};
+use sha2::{Digest, Sha256};
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What names the networks of a folder.
+const INDEX: &str = "model_index.json";
+/// The folders with weights.
+const NETWORKS: [&str; 3] = ["transformer", "text_encoder", "vae"];
+
+/// Whether a folder has this layout.
+pub(crate) fn is_folder(folder: &Path) -> bool {
+    folder.join(INDEX).is_file()
+}
+
+/// Its configurations.
+pub(crate) fn config(folder: &Path) -> Result<Config, OpenError> {
+    let text = |name: &str| read_text(&folder.join(name));
+    let files = ConfigFiles {
+        model_index: text(INDEX)?,
+        transformer: text("transformer/config.json")?,
+        text_encoder: text("text_encoder/config.json")?,
+        vae: text("vae/config.json")?,
+        scheduler: text("scheduler/scheduler_config.json")?,
+    };
+    Config::read(&files).map_err(|source| OpenError::Wan {
+        path: folder.to_owned(),
+        source: Box::new(source),
+    })
+}
+
+/// Its tokenizer and all its weights.
+pub(crate) fn weights(folder: &Path) -> Result<WeightFiles, OpenError> {
+    let all = |network: &str| -> Result<Vec<Vec<u8>>, OpenError> {
+        let files = weight_files(&folder.join(network))?;
+        files.iter().map(|file| read(file, MAX_WEIGHTS)).collect()
+    };
+    Ok(WeightFiles {
+        tokenizer: read_text(&folder.join("tokenizer/tokenizer.json"))?,
+        transformer: all(NETWORKS[0])?,
+        text_encoder: all(NETWORKS[1])?,
+        vae: all(NETWORKS[2])?,
+    })
+}
+
+/// Bytes of its weights.
+pub(crate) fn weight_bytes(folder: &Path) -> Result<u64, OpenError> {
+    let mut bytes = 0;
+    for network in NETWORKS {
+        for file in weight_files(&folder.join(network))? {
+            bytes += fs::metadata(&file)
+                .map_err(|source| failed(&file, source))?
+                .len();
+        }
+    }
+    Ok(bytes)
+}
+
+/// The hash of its configurations, tokenizer and weights.
+pub(crate) fn sha256(folder: &Path) -> Result<String, OpenError> {
+    let mut hash = Sha256::new();
+    let mut files = vec![
+        folder.join(INDEX),
+        folder.join("scheduler/scheduler_config.json"),
+        folder.join("tokenizer/tokenizer.json"),
+    ];
+    for network in NETWORKS {
+        files.push(folder.join(network).join("config.json"));
+        files.extend(weight_files(&folder.join(network))?);
+    }
+    for path in files {
+        let mut file = File::open(&path).map_err(|source| failed(&path, source))?;
+        let bytes = file
+            .metadata()
+            .map_err(|source| failed(&path, source))?
+            .len();
+        hash.update(bytes.to_le_bytes());
+        io::copy(&mut file, &mut hash).map_err(|source| failed(&path, source))?;
+    }
+    Ok(format!("{:x}", hash.finalize()))
+}
+
+/// Its card, if it has one.
+pub(crate) fn card(folder: &Path) -> Result<String, OpenError> {
+    let path = folder.join("README.md");
+    match path.is_file() {
+        true => read_text(&path),
+        false => Ok("A Wan checkpoint without a card.".to_owned()),
+    }
+}
+
+/// What the reference does with such a checkpoint (the examples of diffusers 0.42.1).
+pub(crate) fn defaults(config: &Config) -> Defaults {
+    Defaults {
+        width: 832,
+        height: 480,
+        frames: 81,
+        fps: 16,
+        steps: 50,
+        guidance: 5.0,
+        sampler: "unipc".to_owned(),
+        shift: config.flow_shift,
+        temperature: 1.0,
+    }
+}
+
+/// The safetensors files of a network, in order of their names.
+fn weight_files(folder: &Path) -> Result<Vec<PathBuf>, OpenError> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(|source| failed(folder, source))? {
+        let path = entry.map_err(|source| failed(folder, source))?.path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "safetensors")
+        {
+            files.push(path);
+        }
+    }
+    files.sort();
+    match files.is_empty() {
+        true => Err(failed(
+            folder,
+            io::Error::new(io::ErrorKind::NotFound, "it holds no .safetensors file"),
+        )),
+        false => Ok(files),
+    }
+}
+
+fn failed(path: &Path, source: io::Error) -> OpenError {
+    OpenError::Read {
+        path: path.to_owned(),
+        source,
+    }
+}

@@ -1,0 +1,157 @@
+//! A model of whichever family, as the engine sees it.
+
+use crate::{kinora1, wan};
+use burn::tensor::{Device, Tensor};
+
+/// How clips become latents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Geometry {
+    /// Pixels of a side that one latent position stands for.
+    pub spatial: usize,
+    /// Sizes in pixels are multiples of this.
+    pub multiple: usize,
+    /// Channels of a latent position.
+    pub channels: usize,
+    /// Most frames that are painted at once.
+    pub whole: usize,
+}
+
+/// A family of models.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// Trained in this repository, on the film stage.
+    Kinora1,
+    /// Wan 2.1 and 2.2.
+    Wan,
+}
+
+/// How noise levels may differ within a clip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Levels {
+    /// Each position has its own: the model was trained to complete what is given.
+    Positions,
+    /// All have the same: what is given is noised along with the rest.
+    One,
+}
+
+/// What a model makes of a prompt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// Tokens that it has.
+    pub tokens: usize,
+    /// Tokens that the model reads at the most.
+    pub most: usize,
+    /// Words that it leaves out.
+    pub unknown: Vec<String>,
+}
+
+/// Prompts as the transformer reads them.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)] // of the family that each is named after
+pub enum Text {
+    Kinora1(kinora1::Text),
+    Wan(Tensor<3>),
+}
+
+/// What the chunked passes of an autoencoder remember of the past.
+#[derive(Clone, Debug, Default)]
+pub struct Cache {
+    kinora1: kinora1::VaeCache,
+    wan: wan::VaeCache,
+}
+
+/// A model ready to run.
+#[derive(Debug)]
+#[allow(missing_docs)] // of the family that each is named after
+pub enum Model {
+    Kinora1(Box<kinora1::Networks>),
+    Wan(Box<wan::Networks>),
+}
+
+impl Model {
+    /// Its family.
+    pub fn family(&self) -> Family {
+        match self {
+            Self::Kinora1(_) => Family::Kinora1,
+            Self::Wan(_) => Family::Wan,
+        }
+    }
+
+    /// How clips become latents.
+    pub fn geometry(&self) -> Geometry {
+        match self {
+            Self::Kinora1(networks) => networks.config.geometry(),
+            Self::Wan(networks) => networks.config.geometry(),
+        }
+    }
+
+    /// How noise levels may differ within a clip.
+    pub fn levels(&self) -> Levels {
+        match self {
+            Self::Kinora1(_) => Levels::Positions,
+            Self::Wan(_) => Levels::One,
+        }
+    }
+
+    /// How much of a prompt is read.
+    pub fn reading(&self, prompt: &str) -> Reading {
+        match self {
+            Self::Kinora1(networks) => networks.reading(prompt),
+            Self::Wan(networks) => networks.reading(prompt),
+        }
+    }
+
+    /// Reads prompts, as many as are painted at once.
+    pub fn read(&self, prompts: &[&str], device: &Device) -> Text {
+        match self {
+            Self::Kinora1(networks) => Text::Kinora1(networks.read(prompts, device)),
+            Self::Wan(networks) => Text::Wan(networks.read(prompts, device)),
+        }
+    }
+
+    /// Velocity at normalised latents `[B, T, h, w, C]` of noise level `sigma`, of which the share `known`
+    /// `[B, T, h, w, 1]` is given; see [`Levels`]. `text` holds B prompts.
+    ///
+    /// # Panics
+    /// If the text was read by a model of another family.
+    pub fn velocity(
+        &self,
+        x: Tensor<5>,
+        sigma: f64,
+        known: Option<Tensor<5>>,
+        text: &Text,
+    ) -> Tensor<5> {
+        match (self, text) {
+            (Self::Kinora1(networks), Text::Kinora1(text)) => {
+                networks.velocity(x, sigma, known, text)
+            }
+            (Self::Wan(networks), Text::Wan(text)) => networks.velocity(x, sigma, text),
+            _ => panic!("the text was read by a model of another family"),
+        }
+    }
+
+    /// The next frames of a video of -1 to 1, `[B, T, H, W, 3]`, to normalised latents: `1+4k` frames in the first call
+    /// with this cache, `4k` in each later one.
+    pub fn encode_chunk(&self, video: Tensor<5>, cache: &mut Cache) -> Tensor<5> {
+        match self {
+            Self::Kinora1(networks) => networks.encode_chunk(video, &mut cache.kinora1),
+            Self::Wan(networks) => networks.encode_chunk(video, &mut cache.wan),
+        }
+    }
+
+    /// The next normalised latent frames `[B, t, h, w, C]` to video.
+    pub fn decode_chunk(&self, latent: Tensor<5>, cache: &mut Cache) -> Tensor<5> {
+        match self {
+            Self::Kinora1(networks) => networks.decode_chunk(latent, &mut cache.kinora1),
+            Self::Wan(networks) => networks.decode_chunk(latent, &mut cache.wan),
+        }
+    }
+
+    /// The likeliest normalised latents behind painted ones.
+    pub fn smooth(&self, latent: Tensor<5>) -> Tensor<5> {
+        match self {
+            Self::Kinora1(networks) => networks.smooth(latent),
+            Self::Wan(_) => latent,
+        }
+    }
+}

@@ -1,0 +1,377 @@
+//! The networks of a checkpoint together, from the files of its diffusers folder.
+
+use super::{
+    TextConfig, TextEncoder, Transformer, TransformerConfig, Vae, VaeCache, VaeConfig, of_text,
+    of_transformer, of_vae,
+};
+use crate::kinora1::channels;
+use crate::model::{Geometry, Reading};
+use burn::tensor::{Device, Tensor};
+use kinora_nn::{Init, weights};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tokenizers::Tokenizer;
+
+/// Tokens of a prompt that are read; the rest of as many rows are zeros.
+const TEXT_ROWS: usize = 512;
+/// Most frames that are painted at once: those of the training, past which clips repeat themselves (Wan2.1#298).
+const WHOLE: usize = 81;
+/// Timesteps in training.
+const TIMESTEPS: f64 = 1000.0;
+
+/// Why a checkpoint can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum WanError {
+    /// A configuration is not one.
+    #[error("{file} is not what it should be: {reason}")]
+    Config {
+        /// Which.
+        file: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// Weights are damaged or another network's.
+    #[error("the weights of the {part} can't be used: {source}")]
+    Weights {
+        /// Of which network.
+        part: &'static str,
+        /// Why.
+        source: weights::WeightsError,
+    },
+    /// A kind of checkpoint that is not there yet.
+    #[error("{0} is not supported yet; Wan 2.1 text-to-video is")]
+    Unsupported(&'static str),
+}
+
+/// Sizes of the networks, and how the checkpoint is run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// `transformer/config.json`.
+    pub transformer: TransformerConfig,
+    /// `text_encoder/config.json`.
+    pub text: TextConfig,
+    /// `vae/config.json`.
+    pub vae: VaeConfig,
+    /// Shift of the sigma schedule, of `scheduler/scheduler_config.json`.
+    pub flow_shift: f32,
+}
+
+/// The texts of a folder's configurations.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)] // each is the file of its name
+pub struct ConfigFiles {
+    pub model_index: String,
+    pub transformer: String,
+    pub text_encoder: String,
+    pub vae: String,
+    pub scheduler: String,
+}
+
+/// The weights of a folder, in one or several files each, and its tokenizer.
+#[derive(Debug)]
+#[allow(missing_docs)] // each is the folder of its name
+pub struct WeightFiles {
+    pub tokenizer: String,
+    pub transformer: Vec<Vec<u8>>,
+    pub text_encoder: Vec<Vec<u8>>,
+    pub vae: Vec<Vec<u8>>,
+}
+
+#[derive(Deserialize)]
+struct Index {
+    #[serde(default)]
+    expand_timesteps: bool,
+    #[serde(default)]
+    boundary_ratio: Option<f64>,
+}
+
+#[derive(Deserialize)]
+struct Scheduler {
+    #[serde(default = "no_shift")]
+    flow_shift: f32,
+}
+
+fn no_shift() -> f32 {
+    1.0
+}
+
+fn parse<T: DeserializeOwned>(file: &'static str, text: &str) -> Result<T, WanError> {
+    serde_json::from_str(text).map_err(|error| WanError::Config {
+        file,
+        reason: error.to_string(),
+    })
+}
+
+impl Config {
+    /// Reads the configurations of a diffusers folder.
+    ///
+    /// # Errors
+    /// When one is malformed, sizes do not go together, or the checkpoint is of a kind that is not supported.
+    pub fn read(files: &ConfigFiles) -> Result<Self, WanError> {
+        let index: Index = parse("model_index.json", &files.model_index)?;
+        if index.expand_timesteps {
+            return Err(WanError::Unsupported("Wan 2.2 TI2V"));
+        }
+        if index.boundary_ratio.is_some() {
+            return Err(WanError::Unsupported("Wan 2.2 with two experts"));
+        }
+        let scheduler: Scheduler = parse("scheduler_config.json", &files.scheduler)?;
+        let config = Self {
+            transformer: parse("transformer/config.json", &files.transformer)?,
+            text: parse("text_encoder/config.json", &files.text_encoder)?,
+            vae: parse("vae/config.json", &files.vae)?,
+            flow_shift: scheduler.flow_shift,
+        };
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Checks the sizes, so that building the networks can neither panic nor take absurd memory.
+    fn check(&self) -> Result<(), WanError> {
+        let refuse = |file, reason: &str| {
+            Err(WanError::Config {
+                file,
+                reason: reason.to_owned(),
+            })
+        };
+        let Self {
+            transformer,
+            text,
+            vae,
+            ..
+        } = self;
+        let sizes = [
+            (transformer.num_attention_heads, 128),
+            (transformer.attention_head_dim, 512),
+            (transformer.in_channels, 256),
+            (transformer.out_channels, 256),
+            (transformer.text_dim, 16_384),
+            (transformer.freq_dim, 4096),
+            (transformer.ffn_dim, 65_536),
+            (transformer.num_layers, 256),
+        ];
+        let patch = transformer.patch_size;
+        let fits = |(size, most): (usize, usize)| (1..=most).contains(&size);
+        let even = transformer.attention_head_dim >= 6
+            && transformer.attention_head_dim.is_multiple_of(2)
+            && transformer.freq_dim.is_multiple_of(2);
+        if !sizes.into_iter().all(fits) || !patch.iter().all(|&p| fits((p, 8))) || !even {
+            return refuse(
+                "transformer/config.json",
+                "a size is zero, odd or absurdly large",
+            );
+        }
+        if patch[0] != 1 {
+            return refuse(
+                "transformer/config.json",
+                "patches of several latent frames are not known",
+            );
+        }
+        if transformer.in_channels != transformer.out_channels {
+            return Err(WanError::Unsupported("Wan image-to-video"));
+        }
+        let sizes = [
+            (text.vocab_size, 1 << 20),
+            (text.d_model, 16_384),
+            (text.d_kv, 1024),
+            (text.d_ff, 65_536),
+            (text.num_layers, 256),
+            (text.num_heads, 256),
+            (text.relative_attention_max_distance, 1 << 16),
+        ];
+        let buckets = text.relative_attention_num_buckets;
+        if !sizes.into_iter().all(fits)
+            || !(4..=1024).contains(&buckets)
+            || text.relative_attention_max_distance <= buckets / 4
+        {
+            return refuse(
+                "text_encoder/config.json",
+                "a size is zero or absurdly large",
+            );
+        }
+        if text.d_model != transformer.text_dim {
+            return refuse(
+                "text_encoder/config.json",
+                "its width is not the transformer's text_dim",
+            );
+        }
+        let levels = vae.dim_mult.len();
+        let decoder = vae.decoder_base_dim.unwrap_or(vae.base_dim);
+        let sizes = [
+            (vae.base_dim, 4096),
+            (decoder, 4096),
+            (vae.z_dim, 256),
+            (vae.num_res_blocks, 16),
+            (levels, 8),
+            (vae.in_channels, 64),
+            (vae.out_channels, 64),
+        ];
+        let patch = vae.patch_size.unwrap_or(1);
+        if !sizes.into_iter().all(fits)
+            || !vae.dim_mult.iter().all(|&m| fits((m, 64)))
+            || vae.temperal_downsample.len() + 1 != levels
+            || vae.temperal_downsample.iter().filter(|&&time| time).count() != 2
+            || !fits((patch, 8))
+            || vae.in_channels != 3 * patch * patch
+            || vae.out_channels != vae.in_channels
+        {
+            return refuse(
+                "vae/config.json",
+                "a size is zero, absurdly large or does not fit the others",
+            );
+        }
+        let stats = [&vae.latents_mean, &vae.latents_std];
+        let finite = |values: &&Vec<f32>| {
+            values.len() == vae.z_dim && values.iter().all(|value| value.is_finite())
+        };
+        if !stats.iter().all(finite) || vae.latents_std.iter().any(|&std| std <= 0.0) {
+            return refuse(
+                "vae/config.json",
+                "latents_mean and latents_std have one number a channel, deviations above 0",
+            );
+        }
+        if vae.z_dim != transformer.in_channels {
+            return refuse(
+                "vae/config.json",
+                "its z_dim is not the transformer's in_channels",
+            );
+        }
+        Ok(())
+    }
+
+    /// How clips become latents.
+    pub fn geometry(&self) -> Geometry {
+        let spatial = (1 << (self.vae.dim_mult.len() - 1)) * self.vae.patch_size.unwrap_or(1);
+        Geometry {
+            spatial,
+            multiple: spatial * self.transformer.patch_size[1].max(self.transformer.patch_size[2]),
+            channels: self.vae.z_dim,
+            whole: WHOLE,
+        }
+    }
+}
+
+/// The whole of a checkpoint, ready to run.
+#[derive(Debug)]
+pub struct Networks {
+    /// Its configuration.
+    pub config: Config,
+    tokenizer: Tokenizer,
+    text: TextEncoder,
+    transformer: Transformer,
+    vae: Vae,
+}
+
+impl Networks {
+    /// Builds the networks and fills in their weights.
+    ///
+    /// # Errors
+    /// When a file is damaged, or the files do not belong together.
+    pub fn load(config: Config, files: &WeightFiles, device: &Device) -> Result<Self, WanError> {
+        let mut init = Init::zeros(device);
+        let mut tokenizer =
+            files
+                .tokenizer
+                .parse::<Tokenizer>()
+                .map_err(|error| WanError::Config {
+                    file: "tokenizer/tokenizer.json",
+                    reason: error.to_string(),
+                })?;
+        tokenizer.with_padding(None);
+        tokenizer
+            .with_truncation(None)
+            .map_err(|error| WanError::Config {
+                file: "tokenizer/tokenizer.json",
+                reason: error.to_string(),
+            })?;
+        if tokenizer.get_vocab_size(true) > config.text.vocab_size {
+            return Err(WanError::Config {
+                file: "tokenizer/tokenizer.json",
+                reason: "it has more tokens than the text encoder".to_owned(),
+            });
+        }
+        let of_vae = |name: &str, shape: &[usize]| of_vae(name, shape, &config.vae);
+        let text = TextEncoder::new(&config.text, &mut init);
+        let transformer = Transformer::new(&config.transformer, &mut init);
+        let vae = Vae::new(&config.vae, &mut init);
+        let failed = |part| move |source| WanError::Weights { part, source };
+        Ok(Self {
+            tokenizer,
+            text: weights::load_renamed(text, &parts(&files.text_encoder), of_text)
+                .map_err(failed("text encoder"))?,
+            transformer: weights::load_renamed(
+                transformer,
+                &parts(&files.transformer),
+                of_transformer,
+            )
+            .map_err(failed("transformer"))?,
+            vae: weights::load_renamed(vae, &parts(&files.vae), of_vae)
+                .map_err(failed("autoencoder"))?,
+            config,
+        })
+    }
+
+    /// The ids of a prompt, the end mark included: of its words with single blanks between them, as the reference
+    /// cleans it.
+    fn ids(&self, prompt: &str) -> Vec<u32> {
+        let clean = prompt.split_whitespace().collect::<Vec<_>>().join(" ");
+        let encoded = self.tokenizer.encode(clean, true);
+        encoded.map_or_else(|_| Vec::new(), |encoded| encoded.get_ids().to_vec())
+    }
+
+    /// See [`crate::Model::reading`].
+    pub(crate) fn reading(&self, prompt: &str) -> Reading {
+        Reading {
+            tokens: self.ids(prompt).len(),
+            most: TEXT_ROWS,
+            unknown: Vec::new(),
+        }
+    }
+
+    /// See [`crate::Model::read`]: `[B, 512, D]`.
+    pub(crate) fn read(&self, prompts: &[&str], device: &Device) -> Tensor<3> {
+        let rows = prompts.iter().map(|prompt| {
+            let mut ids = self.ids(prompt);
+            if ids.len() > TEXT_ROWS {
+                // A cut text ends with the end mark all the same.
+                let end = ids.last().copied();
+                ids.truncate(TEXT_ROWS - 1);
+                ids.extend(end);
+            }
+            let width = self.config.text.d_model;
+            let rest = Tensor::zeros([TEXT_ROWS - ids.len(), width], device);
+            if ids.is_empty() {
+                return rest.unsqueeze::<3>();
+            }
+            let rows = Tensor::cat(vec![self.text.forward(&ids, device), rest], 0);
+            rows.unsqueeze::<3>()
+        });
+        Tensor::cat(rows.collect(), 0)
+    }
+
+    /// See [`crate::Model::velocity`]. The reference's timesteps are whole numbers.
+    pub(crate) fn velocity(&self, x: Tensor<5>, sigma: f64, text: &Tensor<3>) -> Tensor<5> {
+        let timestep = (sigma.min(1.0 - 1e-6) * TIMESTEPS).floor();
+        let timesteps = Tensor::full([x.dims()[0], 1], timestep, &x.device());
+        self.transformer.forward(x, timesteps, text.clone())
+    }
+
+    /// See [`crate::Model::encode_chunk`].
+    pub(crate) fn encode_chunk(&self, video: Tensor<5>, cache: &mut VaeCache) -> Tensor<5> {
+        let (vae, device) = (&self.config.vae, video.device());
+        let latent = self.vae.encode_chunk(video, cache);
+        (latent - channels(&vae.latents_mean, &device)) / channels(&vae.latents_std, &device)
+    }
+
+    /// See [`crate::Model::decode_chunk`].
+    pub(crate) fn decode_chunk(&self, latent: Tensor<5>, cache: &mut VaeCache) -> Tensor<5> {
+        let (vae, device) = (&self.config.vae, latent.device());
+        let latent = latent * channels(&vae.latents_std, &device);
+        self.vae
+            .decode_chunk(latent + channels(&vae.latents_mean, &device), cache)
+    }
+}
+
+fn parts(files: &[Vec<u8>]) -> Vec<&[u8]> {
+    files.iter().map(Vec::as_slice).collect()
+}
