@@ -201,26 +201,26 @@ def tokenizer():
     )
 
 
-def pipeline():
-    """A whole tiny text-to-video run: a folder as published, starting noise, and the frames that diffusers makes."""
-    import numpy
-    from diffusers import WanPipeline
-
-    words = tokenizer()
-    text_config = UMT5Config(
-        vocab_size=len(words),
-        d_model=16,
-        d_kv=8,
-        d_ff=32,
-        num_layers=2,
-        num_heads=2,
-        relative_attention_num_buckets=8,
-        relative_attention_max_distance=20,
-        feed_forward_proj="gated-gelu",
-        dropout_rate=0.0,
-        tie_word_embeddings=False,
+def text_encoder(words):
+    return UMT5EncoderModel(
+        UMT5Config(
+            vocab_size=len(words),
+            d_model=16,
+            d_kv=8,
+            d_ff=32,
+            num_layers=2,
+            num_heads=2,
+            relative_attention_num_buckets=8,
+            relative_attention_max_distance=20,
+            feed_forward_proj="gated-gelu",
+            dropout_rate=0.0,
+            tie_word_embeddings=False,
+        )
     )
-    transformer = WanTransformer3DModel(
+
+
+def tiny_transformer():
+    return WanTransformer3DModel(
         num_attention_heads=2,
         attention_head_dim=12,
         in_channels=3,
@@ -231,6 +231,15 @@ def pipeline():
         num_layers=2,
         rope_max_seq_len=32,
     )
+
+
+def pipeline(name, size, frames, experts=1, guidance_2=None, image=False, **more):
+    """A whole tiny run: a folder as published, starting noise, and the frames that diffusers makes."""
+    import numpy
+    import PIL.Image
+    from diffusers import WanImageToVideoPipeline, WanPipeline
+
+    words = tokenizer()
     autoencoder = AutoencoderKLWan(
         base_dim=3,
         z_dim=3,
@@ -238,35 +247,55 @@ def pipeline():
         num_res_blocks=1,
         latents_mean=[0.1, -0.2, 0.3],
         latents_std=[1.5, 2.0, 0.7],
+        **more,
     )
-    pipe = WanPipeline(
+    networks = dict(
         tokenizer=words,
-        text_encoder=randomise(UMT5EncoderModel(text_config), 7),
-        transformer=randomise(transformer, 8),
+        text_encoder=randomise(text_encoder(words), 7),
+        transformer=randomise(tiny_transformer(), 8),
         vae=randomise(autoencoder, 9),
         scheduler=UniPCMultistepScheduler(
             prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0
         ),
     )
-    folder = MODELS / "tiny"
+    how = {}
+    if experts == 2:
+        networks["transformer_2"] = randomise(tiny_transformer(), 11)
+        how["boundary_ratio"] = 0.875
+    if image:
+        how["expand_timesteps"] = True
+    pipe = WanPipeline(**networks, **how)
+    folder = MODELS / name
     pipe.save_pretrained(folder)
+    (width, height), side = size, 16 if image else 8
     torch.manual_seed(10)
-    latents = torch.randn(1, 3, 3, 4, 6)
-    frames = pipe(
+    latents = torch.randn(1, 3, 1 + (frames - 1) // 4, height // side, width // side)
+    ask = dict(
         prompt="A red fox  runs through the snow.",
         negative_prompt="blurry",
-        height=32,
-        width=48,
-        num_frames=9,
+        height=height,
+        width=width,
+        num_frames=frames,
         num_inference_steps=4,
         guidance_scale=4.0,
-        latents=latents.clone(),
         output_type="np",
-    ).frames[0]
-    save_file({"latents": latents.permute(0, 2, 3, 4, 1).contiguous()}, MODELS / "noise.safetensors")
-    pixels = torch.from_numpy(numpy.round(frames * 255)).float()
-    save_file({"frames": pixels.contiguous()}, MODELS / "frames.safetensors")
-    print("pipeline", pixels.shape, pixels.mean(), pixels.std())
+    )
+    if guidance_2:
+        ask["guidance_scale_2"] = guidance_2
+    noise = latents.permute(0, 2, 3, 4, 1).contiguous()
+    made = {"frames": pipe(**ask, latents=latents.clone()).frames[0]}
+    if image:
+        ramp = numpy.linspace(0, 255, height * width * 3).reshape(height, width, 3)
+        first = PIL.Image.fromarray(ramp.astype(numpy.uint8))
+        first.save(MODELS / f"{name}-first.png")
+        pipe = WanImageToVideoPipeline(
+            **networks, expand_timesteps=True, image_encoder=None, image_processor=None
+        )
+        made["from_image"] = pipe(**ask, image=first, latents=latents.clone()).frames[0]
+    pixels = {key: torch.from_numpy(numpy.round(value * 255)).float().contiguous() for key, value in made.items()}
+    save_file({"latents": noise}, MODELS / f"{name}-noise.safetensors")
+    save_file(pixels, MODELS / f"{name}-frames.safetensors")
+    print(name, {key: (tuple(value.shape), value.std().item()) for key, value in pixels.items()})
 
 
 if __name__ == "__main__":
@@ -286,4 +315,17 @@ if __name__ == "__main__":
         scale_factor_spatial=16,
     )
     unipc()
-    pipeline()
+    pipeline("tiny", (48, 32), 9)
+    pipeline("tiny-a14b", (32, 32), 5, experts=2, guidance_2=3.0)
+    pipeline(
+        "tiny-ti2v",
+        (64, 32),
+        9,
+        image=True,
+        decoder_base_dim=3,
+        is_residual=True,
+        in_channels=12,
+        out_channels=12,
+        patch_size=2,
+        scale_factor_spatial=16,
+    )

@@ -20,6 +20,8 @@ pub struct Guidance {
     /// The sigmas at which guidance acts; outside, the prompt alone is asked, in one half of the time (Kynkäänniemi
     /// et al. 2024, "Applying Guidance in a Limited Interval").
     pub interval: RangeInclusive<f64>,
+    /// A sigma below which another scale holds, as the second expert of Wan 2.2 has it, and that scale.
+    pub below: Option<(f64, f64)>,
 }
 
 impl Guidance {
@@ -28,11 +30,17 @@ impl Guidance {
         Self {
             scale,
             interval: 0.0..=1.0,
+            below: None,
         }
     }
 
-    fn acts_at(&self, sigma: f64) -> bool {
-        self.scale != 1.0 && self.interval.contains(&sigma)
+    /// The scale at a noise level; 1 asks the prompt alone.
+    fn scale_at(&self, sigma: f64) -> f64 {
+        match self.below {
+            _ if !self.interval.contains(&sigma) => 1.0,
+            Some((boundary, scale)) if sigma < boundary => scale,
+            _ => self.scale,
+        }
     }
 }
 
@@ -44,13 +52,14 @@ pub fn denoiser<const D: usize, E>(
     guidance: Guidance,
 ) -> impl FnMut(&Tensor<D>, f64) -> Result<Tensor<D>, E> {
     move |x, sigma| {
-        let v = if guidance.acts_at(sigma) {
+        let scale = guidance.scale_at(sigma);
+        let v = if scale != 1.0 {
             let batch = x.dims()[0];
             let twice = Tensor::cat(vec![x.clone(), x.clone()], 0);
             let both = velocity(twice, sigma, Branches::Both)?;
             let positive = both.clone().narrow(0, 0, batch);
             let negative = both.narrow(0, batch, batch);
-            negative.clone() + (positive - negative) * guidance.scale
+            negative.clone() + (positive - negative) * scale
         } else {
             velocity(x.clone(), sigma, Branches::Positive)?
         };

@@ -11,8 +11,16 @@ use std::path::{Path, PathBuf};
 
 /// What names the networks of a folder.
 const INDEX: &str = "model_index.json";
+/// The folder of the second transformer.
+const SECOND: &str = "transformer_2";
+
 /// The folders with weights.
-const NETWORKS: [&str; 3] = ["transformer", "text_encoder", "vae"];
+fn networks(config: &Config) -> impl Iterator<Item = &'static str> {
+    let second = config.boundary.map(|_| SECOND);
+    ["transformer", "text_encoder", "vae"]
+        .into_iter()
+        .chain(second)
+}
 
 /// Whether a folder has this layout.
 pub(crate) fn is_folder(folder: &Path) -> bool {
@@ -36,23 +44,27 @@ pub(crate) fn config(folder: &Path) -> Result<Config, OpenError> {
 }
 
 /// Its tokenizer and all its weights.
-pub(crate) fn weights(folder: &Path) -> Result<WeightFiles, OpenError> {
+pub(crate) fn weights(folder: &Path, config: &Config) -> Result<WeightFiles, OpenError> {
     let all = |network: &str| -> Result<Vec<Vec<u8>>, OpenError> {
         let files = weight_files(&folder.join(network))?;
         files.iter().map(|file| read(file, MAX_WEIGHTS)).collect()
     };
     Ok(WeightFiles {
         tokenizer: read_text(&folder.join("tokenizer/tokenizer.json"))?,
-        transformer: all(NETWORKS[0])?,
-        text_encoder: all(NETWORKS[1])?,
-        vae: all(NETWORKS[2])?,
+        transformer: all("transformer")?,
+        transformer_2: match config.boundary {
+            Some(_) => all(SECOND)?,
+            None => Vec::new(),
+        },
+        text_encoder: all("text_encoder")?,
+        vae: all("vae")?,
     })
 }
 
 /// Bytes of its weights.
-pub(crate) fn weight_bytes(folder: &Path) -> Result<u64, OpenError> {
+pub(crate) fn weight_bytes(folder: &Path, config: &Config) -> Result<u64, OpenError> {
     let mut bytes = 0;
-    for network in NETWORKS {
+    for network in networks(config) {
         for file in weight_files(&folder.join(network))? {
             bytes += fs::metadata(&file)
                 .map_err(|source| failed(&file, source))?
@@ -63,14 +75,14 @@ pub(crate) fn weight_bytes(folder: &Path) -> Result<u64, OpenError> {
 }
 
 /// The hash of its configurations, tokenizer and weights.
-pub(crate) fn sha256(folder: &Path) -> Result<String, OpenError> {
+pub(crate) fn sha256(folder: &Path, config: &Config) -> Result<String, OpenError> {
     let mut hash = Sha256::new();
     let mut files = vec![
         folder.join(INDEX),
         folder.join("scheduler/scheduler_config.json"),
         folder.join("tokenizer/tokenizer.json"),
     ];
-    for network in NETWORKS {
+    for network in networks(config) {
         files.push(folder.join(network).join("config.json"));
         files.extend(weight_files(&folder.join(network))?);
     }
@@ -95,9 +107,9 @@ pub(crate) fn card(folder: &Path) -> Result<String, OpenError> {
     }
 }
 
-/// What the reference does with such a checkpoint (the examples of diffusers 0.42.1).
+/// What the reference does with such a checkpoint (the examples of diffusers 0.42.1 and of the original release).
 pub(crate) fn defaults(config: &Config) -> Defaults {
-    Defaults {
+    let wan_2_1 = Defaults {
         width: 832,
         height: 480,
         frames: 81,
@@ -107,7 +119,24 @@ pub(crate) fn defaults(config: &Config) -> Defaults {
         sampler: "unipc".to_owned(),
         shift: config.flow_shift,
         temperature: 1.0,
+    };
+    if config.expand_timesteps {
+        return Defaults {
+            width: 1280,
+            height: 704,
+            frames: 121,
+            fps: 24,
+            ..wan_2_1
+        };
     }
+    if config.boundary.is_some() {
+        return Defaults {
+            steps: 40,
+            guidance: 4.0,
+            ..wan_2_1
+        };
+    }
+    wan_2_1
 }
 
 /// The safetensors files of a network, in order of their names.

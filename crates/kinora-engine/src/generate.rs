@@ -115,7 +115,7 @@ fn paint(
     known: Option<Known>,
     mut on_step: impl FnMut(Step),
 ) -> Result<Latents, EngineError> {
-    let Job { model, device, .. } = *job;
+    let model = job.model;
     let positive = read(job, &[&plan.prompt]);
     let both = read(job, &[&plan.prompt, &plan.negative]);
     let (start, noise) = start(job, plan, index, known.as_ref());
@@ -134,16 +134,22 @@ fn paint(
         let share = repeat(share); // (B, T, h, w, 1)
         let velocity = match model.levels() {
             Levels::Positions => model.velocity(x, sigma, Some(share.clone()), text),
-            // A model that knows one level alone sees what is given as noisy as the rest (RePaint, arXiv:2201.09865).
-            Levels::One => {
-                let given = noised(latent.clone(), noise.clone(), level(sigma, device));
-                let x = x * (1.0 - share.clone()) + repeat(&given) * share.clone();
-                model.velocity(x, sigma, None, text)
+            // What can't have a level of its own is as noisy as the rest (RePaint, arXiv:2201.09865).
+            Levels::Frames | Levels::One => {
+                let whole = whole_frames(model, &share);
+                let level = (1.0 - whole.clone()) * sigma; // (B, T, 1, 1, 1)
+                let given = noised(repeat(latent), repeat(&noise), level);
+                let x = x * (1.0 - share.clone()) + given * share.clone();
+                model.velocity(x, sigma, Some(whole), text)
             }
         };
         Ok(velocity * (1.0 - share)) // what is given stays
     };
-    let denoise = denoiser(velocity, Guidance::everywhere(plan.guidance));
+    let guidance = Guidance {
+        below: model.boundary().zip(plan.guidance_2),
+        ..Guidance::everywhere(plan.guidance)
+    };
+    let denoise = denoiser(velocity, guidance);
     let steps = plan.steps as usize;
     let sigmas = match model.family() {
         Family::Wan if start.sigma == 1.0 => from_thousand(steps, plan.shift),
@@ -168,20 +174,24 @@ fn paint(
             let painted = values + smoothed * free.clone();
             match model.levels() {
                 Levels::Positions => painted,
-                Levels::One => painted * free + latent * share,
+                Levels::Frames | Levels::One => painted * free + latent * share,
             }
         }
     };
     Ok(Latents { values, sigma: 0.0 })
 }
 
-/// Where the sampler begins, noise or what is known with as much noise as each position has to lose, and the noise.
+/// Where the sampler begins, noise or what is known with as much noise as each position has to lose, and the noise: the
+/// seed's, or that of the job.
 fn start(job: &Job<'_>, plan: &Plan, index: usize, known: Option<&Known>) -> (Latents, Tensor<5>) {
-    let (model, device) = (job.model, job.device);
-    let noise = Latents::noise(plan, index as u64, model.geometry(), device);
-    if let Some(latents) = &job.start {
-        return (latents.clone(), noise.values);
-    }
+    let model = job.model;
+    let noise = match &job.start {
+        Some(latents) if latents.sigma < 1.0 => {
+            return (latents.clone(), latents.values.clone());
+        }
+        Some(noise) => noise.clone(),
+        None => Latents::noise(plan, index as u64, model.geometry(), job.device),
+    };
     let Some(Known {
         latent,
         share,
@@ -197,15 +207,18 @@ fn start(job: &Job<'_>, plan: &Plan, index: usize, known: Option<&Known>) -> (La
     };
     let level = match model.levels() {
         Levels::Positions => (1.0 - share.clone()) * sigma, // (1, T, h, w, 1)
-        Levels::One => level(sigma, device),
+        Levels::Frames | Levels::One => (1.0 - whole_frames(model, share)) * sigma,
     };
     let values = noised(latent.clone(), noise.values.clone(), level);
     (Latents { values, sigma }, noise.values)
 }
 
-/// A noise level of all positions, `[1, 1, 1, 1, 1]`.
-fn level(sigma: f64, device: &Device) -> Tensor<5> {
-    Tensor::full([1; 5], sigma, device)
+/// Which frames are given whole and stay clean, `[B, T, 1, 1, 1]`: none, if the model has one level for all.
+fn whole_frames(model: &Model, share: &Tensor<5>) -> Tensor<5> {
+    match model.levels() {
+        Levels::One => share.clone().min_dim(2).min_dim(3) * 0.0,
+        _ => share.clone().min_dim(2).min_dim(3).floor(),
+    }
 }
 
 impl Job<'_> {

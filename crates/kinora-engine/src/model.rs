@@ -38,6 +38,8 @@ pub struct About {
     pub family: Family,
     /// How clips become latents.
     pub geometry: Geometry,
+    /// Whether a second transformer takes over at low noise levels.
+    pub two_transformers: bool,
     /// What `generate` does when a flag is not given.
     pub defaults: Defaults,
     /// Bytes of its weight files.
@@ -143,6 +145,7 @@ impl ModelFiles {
                 licence: config.licence.clone(),
                 family: Family::Kinora1,
                 geometry: config.geometry(),
+                two_transformers: false,
                 defaults: config.defaults.clone(),
                 weight_bytes: (files.vae.len() + files.dit.len()) as u64,
                 card: files.card.to_string(),
@@ -161,11 +164,12 @@ impl ModelFiles {
                 licence: "as its publisher states; Wan's own is Apache-2.0".to_owned(),
                 family: Family::Wan,
                 geometry: config.geometry(),
+                two_transformers: config.boundary.is_some(),
                 defaults: diffusers::defaults(&config),
-                weight_bytes: diffusers::weight_bytes(folder)?,
+                weight_bytes: diffusers::weight_bytes(folder, &config)?,
                 card: diffusers::card(folder)?,
             },
-            sha256: diffusers::sha256(folder)?,
+            sha256: diffusers::sha256(folder, &config)?,
             kind: Kind::Wan(Box::new((config, folder.to_owned()))),
         })
     }
@@ -192,7 +196,7 @@ impl ModelFiles {
             }
             Kind::Wan(both) => {
                 let (config, folder) = both.as_ref();
-                let files = diffusers::weights(folder)?;
+                let files = diffusers::weights(folder, config)?;
                 let networks = wan::Networks::load(config.clone(), &files, device);
                 let networks = networks.map_err(|source| OpenError::Wan {
                     path: folder.clone(),

@@ -41,6 +41,9 @@ pub struct Plan {
     pub steps: u32,
     /// Guidance scale; 1 is none.
     pub guidance: f64,
+    /// Guidance scale of the second transformer of a model with two; without it, the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guidance_2: Option<f64>,
     /// The sampler.
     #[serde(with = "sampler_name")]
     pub sampler: Sampler,
@@ -87,6 +90,9 @@ pub enum PlanError {
         /// What is allowed.
         allowed: String,
     },
+    /// A second guidance for a model of one transformer.
+    #[error("{0} has one transformer, so there is no second guidance; leave --guidance-2 out")]
+    NoSecond(String),
     /// No such rate.
     #[error(transparent)]
     Rate(#[from] MediaError),
@@ -175,6 +181,7 @@ pub fn plan(request: &Request, model: &ModelFiles, free: Option<u64>) -> Result<
             0.0,
             MAX_GUIDANCE,
         )?,
+        guidance_2: second_guidance(request, model)?,
         sampler: sampler.parse().map_err(|_| PlanError::Sampler {
             name: sampler.to_owned(),
         })?,
@@ -218,6 +225,7 @@ impl Plan {
             seed: self.seed,
             steps: Some(self.steps.into()),
             guidance: Some(self.guidance),
+            guidance_2: self.guidance_2,
             sampler: Some(self.sampler.name().to_owned()),
             shift: Some(self.shift),
             temperature: Some(self.temperature),
@@ -235,6 +243,16 @@ impl Plan {
             geometry.channels,
         ]
     }
+}
+
+fn second_guidance(request: &Request, model: &ModelFiles) -> Result<Option<f64>, PlanError> {
+    let Some(guidance) = request.guidance_2 else {
+        return Ok(None);
+    };
+    if !model.about.two_transformers {
+        return Err(PlanError::NoSecond(model.about.name.clone()));
+    }
+    number("the second guidance", guidance, 0.0, MAX_GUIDANCE).map(Some)
 }
 
 fn check_prompt(which: &'static str, text: &str) -> Result<(), PlanError> {

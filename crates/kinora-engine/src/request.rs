@@ -21,6 +21,8 @@ pub struct Request {
     pub steps: Option<i64>,
     /// Guidance scale; 1 is none.
     pub guidance: Option<f64>,
+    /// Guidance scale of the second transformer of a model with two.
+    pub guidance_2: Option<f64>,
     /// Name of the sampler.
     pub sampler: Option<String>,
     /// Shift of the sigma schedule.
@@ -50,6 +52,7 @@ impl Request {
             seed,
             steps: None,
             guidance: None,
+            guidance_2: None,
             sampler: None,
             shift: None,
             temperature: None,

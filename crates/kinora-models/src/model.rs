@@ -30,6 +30,8 @@ pub enum Family {
 pub enum Levels {
     /// Each position has its own: the model was trained to complete what is given.
     Positions,
+    /// Each frame has its own: one that is given whole stays clean, what is given of others is noised along with the rest.
+    Frames,
     /// All have the same: what is given is noised along with the rest.
     One,
 }
@@ -89,7 +91,15 @@ impl Model {
     pub fn levels(&self) -> Levels {
         match self {
             Self::Kinora1(_) => Levels::Positions,
-            Self::Wan(_) => Levels::One,
+            Self::Wan(networks) => networks.levels(),
+        }
+    }
+
+    /// The noise level below which a second transformer takes over, if there are two.
+    pub fn boundary(&self) -> Option<f64> {
+        match self {
+            Self::Kinora1(_) => None,
+            Self::Wan(networks) => networks.config.boundary,
         }
     }
 
@@ -109,8 +119,8 @@ impl Model {
         }
     }
 
-    /// Velocity at normalised latents `[B, T, h, w, C]` of noise level `sigma`, of which the share `known`
-    /// `[B, T, h, w, 1]` is given; see [`Levels`]. `text` holds B prompts.
+    /// Velocity at normalised latents `[B, T, h, w, C]` of noise level `sigma`, of which the share `known`, `[B, T, h, w, 1]`
+    /// or of whole frames `[B, T, 1, 1, 1]`, is given; see [`Levels`]. `text` holds B prompts.
     ///
     /// # Panics
     /// If the text was read by a model of another family.
@@ -125,7 +135,7 @@ impl Model {
             (Self::Kinora1(networks), Text::Kinora1(text)) => {
                 networks.velocity(x, sigma, known, text)
             }
-            (Self::Wan(networks), Text::Wan(text)) => networks.velocity(x, sigma, text),
+            (Self::Wan(networks), Text::Wan(text)) => networks.velocity(x, sigma, known, text),
             _ => panic!("the text was read by a model of another family"),
         }
     }

@@ -1,9 +1,11 @@
-//! Weight files: reading and writing the parameters of a module as safetensors.
+//! Weight files: reading the parameters of a module from safetensors and GGUF, and writing them as safetensors.
 //!
 //! The format is a little-endian u64 with the length of a JSON header, the header, and the tensors
 //! one after another (<https://github.com/huggingface/safetensors>). A file may come from anyone:
 //! each claim of its header is checked before it is used.
 
+mod encoding;
+mod gguf;
 mod parse;
 
 use burn::module::Module;
@@ -16,7 +18,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::optim::{update, visit};
-pub use parse::{Weights, WeightsView, read};
+pub use encoding::Encoding;
+pub use parse::{Weights, WeightsView};
+
+/// The tensor that says that 8-bit floats have scales beside them.
+const SCALED_MARK: &str = "scaled_fp8";
 
 /// Why weights could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -140,19 +146,49 @@ impl Dtype {
 impl WeightsView<'_> {
     /// The elements as f32.
     pub fn to_f32(&self) -> Vec<f32> {
-        let pairs = || self.data.as_chunks::<2>().0.iter();
-        match self.dtype {
-            Dtype::F32 => self
-                .data
-                .as_chunks::<4>()
-                .0
-                .iter()
-                .map(|b| f32::from_le_bytes(*b))
-                .collect(),
-            Dtype::F16 => pairs().map(|b| f16::from_le_bytes(*b).to_f32()).collect(),
-            Dtype::Bf16 => pairs().map(|b| bf16::from_le_bytes(*b).to_f32()).collect(),
+        let mut values = self.encoding.decode(self.data);
+        if self.scale != 1.0 {
+            values.iter_mut().for_each(|value| *value *= self.scale);
+        }
+        values
+    }
+}
+
+/// Parses a weight file: safetensors, or GGUF as its first bytes tell. What scales 8-bit floats layer by layer
+/// (`scale_weight` beside `weight`, ComfyUI's layout) is taken into account, and left out of the tensors.
+///
+/// # Errors
+/// [`WeightsError::Malformed`] if the file is not well-formed.
+pub fn read(bytes: &[u8]) -> Result<Weights<'_>, WeightsError> {
+    let mut weights = match bytes.starts_with(gguf::MAGIC) {
+        true => gguf::read(bytes)?,
+        false => parse::read(bytes)?,
+    };
+    if weights.tensors.remove(SCALED_MARK).is_none() {
+        return Ok(weights);
+    }
+    let beside = |name: &String| name.ends_with(".scale_weight") || name.ends_with(".scale_input");
+    let names: Vec<String> = weights
+        .tensors
+        .keys()
+        .filter(|name| beside(name))
+        .cloned()
+        .collect();
+    for name in names {
+        let scale = weights.tensors.remove(&name).map(|tensor| tensor.to_f32());
+        let layer = name.strip_suffix(".scale_weight");
+        let weight = layer.and_then(|layer| weights.tensors.get_mut(&format!("{layer}.weight")));
+        match (weight, scale.as_deref()) {
+            (Some(weight), Some(&[scale])) => weight.scale = scale,
+            (Some(_), _) => {
+                return Err(WeightsError::Malformed(format!(
+                    "`{name}` is not a single number"
+                )));
+            }
+            _ => {}
         }
     }
+    Ok(weights)
 }
 
 /// Writes the float parameters of `module`, named by their fields joined with dots, and

@@ -407,6 +407,7 @@ impl Task for DitTask {
                 fps: Fps::new(self.model.defaults.fps, 1)?,
                 steps: self.config.sheet_steps,
                 guidance: f64::from(self.model.defaults.guidance),
+                guidance_2: None,
                 sampler: export::sampler(&self.model.defaults)?,
                 shift: f64::from(self.model.defaults.shift),
                 temperature: f64::from(self.model.defaults.temperature),

@@ -40,6 +40,9 @@ pub struct SamplingArgs {
     /// How strongly to insist on the prompt; 1 is not at all, 3 to 8 is usual
     #[arg(long, value_name = "G", allow_hyphen_values = true)]
     pub guidance: Option<f64>,
+    /// The same for the second transformer of a model with two
+    #[arg(long, value_name = "G", allow_hyphen_values = true)]
+    pub guidance_2: Option<f64>,
     /// What to keep away from
     #[arg(long, value_name = "TEXT")]
     pub negative: Option<String>,
@@ -76,6 +79,7 @@ impl SamplingArgs {
         request.seed = self.seed.unwrap_or(request.seed);
         request.steps = self.steps.or(request.steps);
         request.guidance = self.guidance.or(request.guidance);
+        request.guidance_2 = self.guidance_2.or(request.guidance_2);
         request.temperature = self.temperature.or(request.temperature);
         request.sampler = self.sampler.clone().or(request.sampler);
         Ok(request)

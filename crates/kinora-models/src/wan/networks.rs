@@ -5,7 +5,7 @@ use super::{
     of_transformer, of_vae,
 };
 use crate::kinora1::channels;
-use crate::model::{Geometry, Reading};
+use crate::model::{Geometry, Levels, Reading};
 use burn::tensor::{Device, Tensor};
 use kinora_nn::{Init, weights};
 use serde::Deserialize;
@@ -16,6 +16,8 @@ use tokenizers::Tokenizer;
 const TEXT_ROWS: usize = 512;
 /// Most frames that are painted at once: those of the training, past which clips repeat themselves (Wan2.1#298).
 const WHOLE: usize = 81;
+/// The same of Wan 2.2 TI2V.
+const WHOLE_TI2V: usize = 121;
 /// Timesteps in training.
 const TIMESTEPS: f64 = 1000.0;
 
@@ -39,7 +41,7 @@ pub enum WanError {
         source: weights::WeightsError,
     },
     /// A kind of checkpoint that is not there yet.
-    #[error("{0} is not supported yet; Wan 2.1 text-to-video is")]
+    #[error("{0} is not supported yet; Wan text-to-video and TI2V are")]
     Unsupported(&'static str),
 }
 
@@ -54,6 +56,10 @@ pub struct Config {
     pub vae: VaeConfig,
     /// Shift of the sigma schedule, of `scheduler/scheduler_config.json`.
     pub flow_shift: f32,
+    /// Whether each frame has a timestep of its own, so that a given one stays clean: Wan 2.2 TI2V.
+    pub expand_timesteps: bool,
+    /// The noise level below which a second transformer takes over: Wan 2.2 A14B.
+    pub boundary: Option<f64>,
 }
 
 /// The texts of a folder's configurations.
@@ -73,6 +79,7 @@ pub struct ConfigFiles {
 pub struct WeightFiles {
     pub tokenizer: String,
     pub transformer: Vec<Vec<u8>>,
+    pub transformer_2: Vec<Vec<u8>>,
     pub text_encoder: Vec<Vec<u8>>,
     pub vae: Vec<Vec<u8>>,
 }
@@ -109,18 +116,14 @@ impl Config {
     /// When one is malformed, sizes do not go together, or the checkpoint is of a kind that is not supported.
     pub fn read(files: &ConfigFiles) -> Result<Self, WanError> {
         let index: Index = parse("model_index.json", &files.model_index)?;
-        if index.expand_timesteps {
-            return Err(WanError::Unsupported("Wan 2.2 TI2V"));
-        }
-        if index.boundary_ratio.is_some() {
-            return Err(WanError::Unsupported("Wan 2.2 with two experts"));
-        }
         let scheduler: Scheduler = parse("scheduler_config.json", &files.scheduler)?;
         let config = Self {
             transformer: parse("transformer/config.json", &files.transformer)?,
             text: parse("text_encoder/config.json", &files.text_encoder)?,
             vae: parse("vae/config.json", &files.vae)?,
             flow_shift: scheduler.flow_shift,
+            expand_timesteps: index.expand_timesteps,
+            boundary: index.boundary_ratio,
         };
         config.check()?;
         Ok(config)
@@ -138,8 +141,12 @@ impl Config {
             transformer,
             text,
             vae,
+            boundary,
             ..
         } = self;
+        if boundary.is_some_and(|boundary| !(0.0..=1.0).contains(&boundary)) {
+            return refuse("model_index.json", "its boundary_ratio is not 0 to 1");
+        }
         let sizes = [
             (transformer.num_attention_heads, 128),
             (transformer.attention_head_dim, 512),
@@ -246,7 +253,11 @@ impl Config {
             spatial,
             multiple: spatial * self.transformer.patch_size[1].max(self.transformer.patch_size[2]),
             channels: self.vae.z_dim,
-            whole: WHOLE,
+            whole: if self.expand_timesteps {
+                WHOLE_TI2V
+            } else {
+                WHOLE
+            },
         }
     }
 }
@@ -259,6 +270,8 @@ pub struct Networks {
     tokenizer: Tokenizer,
     text: TextEncoder,
     transformer: Transformer,
+    /// Of low noise levels, if there are two.
+    second: Option<Transformer>,
     vae: Vae,
 }
 
@@ -292,19 +305,23 @@ impl Networks {
         }
         let of_vae = |name: &str, shape: &[usize]| of_vae(name, shape, &config.vae);
         let text = TextEncoder::new(&config.text, &mut init);
-        let transformer = Transformer::new(&config.transformer, &mut init);
         let vae = Vae::new(&config.vae, &mut init);
         let failed = |part| move |source| WanError::Weights { part, source };
+        let mut transformer = |part, files: &[Vec<u8>]| {
+            let empty = Transformer::new(&config.transformer, &mut init);
+            weights::load_renamed(empty, &parts(files), of_transformer).map_err(failed(part))
+        };
+        let first = transformer("transformer", &files.transformer)?;
+        let second = match config.boundary {
+            Some(_) => Some(transformer("second transformer", &files.transformer_2)?),
+            None => None,
+        };
         Ok(Self {
             tokenizer,
             text: weights::load_renamed(text, &parts(&files.text_encoder), of_text)
                 .map_err(failed("text encoder"))?,
-            transformer: weights::load_renamed(
-                transformer,
-                &parts(&files.transformer),
-                of_transformer,
-            )
-            .map_err(failed("transformer"))?,
+            transformer: first,
+            second,
             vae: weights::load_renamed(vae, &parts(&files.vae), of_vae)
                 .map_err(failed("autoencoder"))?,
             config,
@@ -349,11 +366,36 @@ impl Networks {
         Tensor::cat(rows.collect(), 0)
     }
 
+    /// See [`crate::Model::levels`].
+    pub(crate) fn levels(&self) -> Levels {
+        match self.config.expand_timesteps {
+            true => Levels::Frames,
+            false => Levels::One,
+        }
+    }
+
     /// See [`crate::Model::velocity`]. The reference's timesteps are whole numbers.
-    pub(crate) fn velocity(&self, x: Tensor<5>, sigma: f64, text: &Tensor<3>) -> Tensor<5> {
+    pub(crate) fn velocity(
+        &self,
+        x: Tensor<5>,
+        sigma: f64,
+        known: Option<Tensor<5>>,
+        text: &Tensor<3>,
+    ) -> Tensor<5> {
+        let [b, t, ..] = x.dims();
         let timestep = (sigma.min(1.0 - 1e-6) * TIMESTEPS).floor();
-        let timesteps = Tensor::full([x.dims()[0], 1], timestep, &x.device());
-        self.transformer.forward(x, timesteps, text.clone())
+        let timesteps = match known {
+            Some(known) if self.config.expand_timesteps => {
+                (1.0 - known.reshape([b, t])) * timestep // (B, T): 0 where a frame is given
+            }
+            _ => Tensor::full([b, 1], timestep, &x.device()),
+        };
+        let late = |boundary: f64| timestep < boundary * TIMESTEPS;
+        let transformer = match (&self.second, self.config.boundary) {
+            (Some(second), Some(boundary)) if late(boundary) => second,
+            _ => &self.transformer,
+        };
+        transformer.forward(x, timesteps, text.clone())
     }
 
     /// See [`crate::Model::encode_chunk`].

@@ -5,7 +5,8 @@ use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{Dtype, WeightsError};
+use super::WeightsError;
+use super::encoding::Encoding;
 
 /// Headers longer than this are taken for damage; those of the largest models are below 1 MB.
 const LONGEST_HEADER: u64 = 64 << 20;
@@ -20,14 +21,16 @@ pub struct Weights<'a> {
 }
 
 /// One tensor of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct WeightsView<'a> {
     /// Number format.
-    pub dtype: Dtype,
+    pub encoding: Encoding,
     /// Extents, outermost first.
     pub shape: Vec<usize>,
-    /// Row-major little-endian elements; the length fits `dtype` and `shape`.
+    /// Row-major little-endian elements or blocks; the length fits the encoding and the shape.
     pub data: &'a [u8],
+    /// What each element is multiplied with.
+    pub scale: f32,
 }
 
 /// Parses a safetensors file.
@@ -36,7 +39,7 @@ pub struct WeightsView<'a> {
 /// [`WeightsError::Malformed`] if the header is too long, is not JSON of the right form, names a
 /// tensor twice or in an unknown number format, or if the tensors do not cover the data exactly,
 /// without gap or overlap.
-pub fn read(bytes: &[u8]) -> Result<Weights<'_>, WeightsError> {
+pub(super) fn read(bytes: &[u8]) -> Result<Weights<'_>, WeightsError> {
     let Some((length, rest)) = bytes.split_first_chunk::<8>() else {
         return Err(damaged(format!(
             "it has {} bytes, fewer than the eight of the header length",
@@ -77,16 +80,15 @@ fn view<'a>(
     data: &'a [u8],
     spans: &mut Vec<(usize, usize)>,
 ) -> Result<WeightsView<'a>, WeightsError> {
-    let dtype = Dtype::from_name(&entry.dtype).ok_or_else(|| {
+    let encoding = Encoding::from_safetensors(&entry.dtype).ok_or_else(|| {
         damaged(format!(
-            "`{name}` has the number format `{}`, and F32, F16 and BF16 are known",
+            "`{name}` has the number format `{}`, and F32, F16, BF16, F8_E4M3 and F8_E5M2 are known",
             entry.dtype
         ))
     })?;
-    let size = entry
-        .shape
-        .iter()
-        .try_fold(dtype.size(), |size, &extent| size.checked_mul(extent));
+    let mut extents = entry.shape.iter();
+    let elements = extents.try_fold(1usize, |n, &extent| n.checked_mul(extent));
+    let size = elements.and_then(|elements| encoding.bytes(elements));
     let [start, end] = entry.data_offsets;
     if size.is_none() || end.checked_sub(start) != size {
         return Err(damaged(format!(
@@ -102,9 +104,10 @@ fn view<'a>(
     };
     spans.push((start, end));
     Ok(WeightsView {
-        dtype,
+        encoding,
         shape: entry.shape,
         data,
+        scale: 1.0,
     })
 }
 

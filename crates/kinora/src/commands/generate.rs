@@ -52,13 +52,13 @@ pub struct GenerateArgs {
     #[arg(long, value_name = "FILE")]
     like: Option<PathBuf>,
     /// The picture that it begins with
-    #[arg(long, value_name = "FILE", conflicts_with = "init_latents")]
+    #[arg(long, value_name = "FILE")]
     image: Option<PathBuf>,
     /// The picture that it ends with
-    #[arg(long, value_name = "FILE", conflicts_with = "init_latents")]
+    #[arg(long, value_name = "FILE")]
     last_image: Option<PathBuf>,
     /// What holds from a time on, as 2s:TEXT, 2s:PICTURE or 2s:CLIP (a frame's number is 24f); give it several times
-    #[arg(long, value_name = "TIME:CARD", conflicts_with = "init_latents")]
+    #[arg(long, value_name = "TIME:CARD")]
     card: Vec<Card>,
     /// What gives way when a picture has another shape: crop cuts off its sides, pad adds black ones
     #[arg(long, value_name = "crop|pad", default_value_t)]

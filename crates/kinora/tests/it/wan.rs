@@ -12,8 +12,8 @@ fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../kinora-models/tests/fixtures/wan")
 }
 
-/// A place with the checkpoint in `wan/`.
-fn place() -> Place {
+/// A place with a checkpoint of the fixtures in `wan/`.
+fn place_of(name: &str) -> Place {
     fn copy(from: &Path, to: &Path) {
         fs::create_dir(to).unwrap();
         for entry in fs::read_dir(from).unwrap() {
@@ -26,8 +26,12 @@ fn place() -> Place {
         }
     }
     let place = Place::new();
-    copy(&fixtures().join("tiny"), &place.path("wan"));
+    copy(&fixtures().join(name), &place.path("wan"));
     place
+}
+
+fn place() -> Place {
+    place_of("tiny")
 }
 
 const CLIP: [&str; 10] = [
@@ -58,28 +62,85 @@ fn frames(place: &Place, name: &str) -> Vec<Vec<u8>> {
     read_clip(&place.path(name), &reader).unwrap().into_frames()
 }
 
-#[test]
-fn a_whole_run_is_that_of_diffusers() {
-    let place = place();
-    let noise = fixtures().join("noise.safetensors");
-    let prompt = "A red fox  runs through the snow.";
-    let ask = ["generate", prompt, "--negative", "blurry", "-o", "out/"];
-    let from = ["--init-latents", noise.to_str().unwrap()];
-    done(&place, &[&ask[..], &CLIP, &from].concat());
-    let bytes = fs::read(fixtures().join("frames.safetensors")).unwrap();
-    let wanted = read(&bytes).unwrap().tensors["frames"].to_f32();
-    let found: Vec<f32> = frames(&place, "out")
-        .concat()
-        .into_iter()
-        .map(f32::from)
-        .collect();
+/// The largest difference from the frames that the reference made, of 255, from frame `from` on.
+fn off(place: &Place, out: &str, name: &str, which: &str, from: usize) -> f32 {
+    let bytes = fs::read(fixtures().join(format!("{name}-frames.safetensors"))).unwrap();
+    let wanted = read(&bytes).unwrap().tensors[which].to_f32();
+    let found = frames(place, out);
+    let size = found[0].len();
+    let found: Vec<f32> = found.concat().into_iter().map(f32::from).collect();
     assert_eq!(found.len(), wanted.len());
-    let most = found
-        .iter()
-        .zip(&wanted)
-        .map(|(a, b)| (a - b).abs())
-        .fold(0.0, f32::max);
+    let pairs = found.iter().zip(&wanted).skip(from * size);
+    pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+/// Runs a checkpoint of the fixtures from the reference's own noise, into `out/`.
+fn run(place: &Place, name: &str, flags: &[&str]) {
+    let noise = fixtures().join(format!("{name}-noise.safetensors"));
+    let prompt = "A red fox  runs through the snow.";
+    let ask = [
+        "generate",
+        prompt,
+        "--negative",
+        "blurry",
+        "--model",
+        "wan",
+        "-o",
+        "out/",
+    ];
+    let how = [
+        "--steps",
+        "4",
+        "--guidance",
+        "4",
+        "--init-latents",
+        noise.to_str().unwrap(),
+    ];
+    done(place, &[&ask[..], &how, flags].concat());
+}
+
+#[test]
+fn whole_runs_are_those_of_diffusers() {
+    for (name, flags) in [
+        ("tiny", &["--size", "48x32", "--frames", "9"][..]),
+        (
+            "tiny-a14b",
+            &["--size", "32x32", "--frames", "5", "--guidance-2", "3"],
+        ),
+        ("tiny-ti2v", &["--size", "64x32", "--frames", "9"]),
+    ] {
+        let place = place_of(name);
+        run(&place, name, flags);
+        let most = off(&place, "out", name, "frames", 0);
+        assert!(most <= 1.0, "{name}: a value is off by {most} of 255");
+    }
+}
+
+#[test]
+fn a_first_picture_is_given_as_diffusers_gives_it() {
+    let (name, first) = ("tiny-ti2v", fixtures().join("tiny-ti2v-first.png"));
+    let place = place_of(name);
+    let size = ["--size", "64x32", "--frames", "9", "--strength", "1"];
+    run(
+        &place,
+        name,
+        &[&size[..], &["--image", first.to_str().unwrap()]].concat(),
+    );
+    // The picture itself stays as it is, and what coding lost of it fades out over the frames after it.
+    assert_eq!(frames(&place, "out")[0], {
+        fs::copy(&first, place.path("first.png")).unwrap();
+        frames(&place, "first.png").concat()
+    });
+    let most = off(&place, "out", name, "from_image", 6);
     assert!(most <= 1.0, "a value is off by {most} of 255");
+}
+
+#[test]
+fn a_second_guidance_is_for_two_transformers() {
+    let place = place();
+    let ask = ["generate", "a fox", "--guidance-2", "3", "-o", "out.mp4"];
+    let ended = place.run(&[&ask[..], &CLIP].concat());
+    refused(&place, &ended, 2, "one transformer");
 }
 
 #[test]
@@ -179,9 +240,9 @@ fn broken_checkpoints_are_refused_in_a_sentence() {
         "transformer",
     );
     let index = fs::read_to_string(place.path("wan/model_index.json")).unwrap();
-    let two = index.replace("\"expand_timesteps\": false", "\"expand_timesteps\": true");
+    let two = index.replace("\"boundary_ratio\": null", "\"boundary_ratio\": 0.875");
     assert_ne!(two, index);
-    spoil("model_index.json", &two, "TI2V is not supported yet");
+    spoil("model_index.json", &two, "transformer_2");
     fs::remove_file(place.path("wan/vae/diffusion_pytorch_model.safetensors")).unwrap();
     refused(&place, &ask(), 2, ".safetensors");
     let odd = place.run(&[

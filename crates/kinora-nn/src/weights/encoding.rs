@@ -1,0 +1,228 @@
+//! How numbers are kept in weight files: plain floats, 8-bit floats, and the blocks of ggml.
+
+use super::Dtype;
+use half::{bf16, f16};
+
+/// The number format of a tensor in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// A plain float.
+    Plain(Dtype),
+    /// 8-bit float with four bits of exponent and no infinity (arXiv:2209.05433).
+    F8E4M3,
+    /// 8-bit float with five bits of exponent: the upper half of a 16-bit one.
+    F8E5M2,
+    /// 32 numbers of 4 bits with a scale.
+    Q4_0,
+    /// 32 numbers of 5 bits with a scale.
+    Q5_0,
+    /// 32 numbers of 8 bits with a scale.
+    Q8_0,
+    /// 256 numbers of 4 bits, each 32 with a scale and an offset of 6 bits.
+    Q4K,
+    /// 256 numbers of 5 bits, each 32 with a scale and an offset of 6 bits.
+    Q5K,
+    /// 256 numbers of 6 bits, each 16 with a scale of 8 bits.
+    Q6K,
+}
+
+impl Encoding {
+    /// Its name in headers of safetensors.
+    pub(super) fn from_safetensors(name: &str) -> Option<Self> {
+        match name {
+            "F8_E4M3" => Some(Self::F8E4M3),
+            "F8_E5M2" => Some(Self::F8E5M2),
+            name => Dtype::from_name(name).map(Self::Plain),
+        }
+    }
+
+    /// Its number in GGUF (`ggml_type` of ggml.h).
+    pub(super) fn from_ggml(number: u32) -> Option<Self> {
+        Some(match number {
+            0 => Self::Plain(Dtype::F32),
+            1 => Self::Plain(Dtype::F16),
+            2 => Self::Q4_0,
+            6 => Self::Q5_0,
+            8 => Self::Q8_0,
+            12 => Self::Q4K,
+            13 => Self::Q5K,
+            14 => Self::Q6K,
+            30 => Self::Plain(Dtype::Bf16),
+            _ => return None,
+        })
+    }
+
+    /// Its name for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plain(dtype) => dtype.name(),
+            Self::F8E4M3 => "F8_E4M3",
+            Self::F8E5M2 => "F8_E5M2",
+            Self::Q4_0 => "Q4_0",
+            Self::Q5_0 => "Q5_0",
+            Self::Q8_0 => "Q8_0",
+            Self::Q4K => "Q4_K",
+            Self::Q5K => "Q5_K",
+            Self::Q6K => "Q6_K",
+        }
+    }
+
+    /// Numbers of a block, and its bytes.
+    pub fn block(self) -> (usize, usize) {
+        match self {
+            Self::Plain(dtype) => (1, dtype.size()),
+            Self::F8E4M3 | Self::F8E5M2 => (1, 1),
+            Self::Q4_0 => (32, 18),
+            Self::Q5_0 => (32, 22),
+            Self::Q8_0 => (32, 34),
+            Self::Q4K => (256, 144),
+            Self::Q5K => (256, 176),
+            Self::Q6K => (256, 210),
+        }
+    }
+
+    /// Bytes of `elements` numbers; `None` if they do not fill blocks, or no address could count them.
+    pub(super) fn bytes(self, elements: usize) -> Option<usize> {
+        let (numbers, bytes) = self.block();
+        let whole = elements.is_multiple_of(numbers);
+        whole
+            .then(|| (elements / numbers).checked_mul(bytes))
+            .flatten()
+    }
+
+    /// The numbers of whole blocks.
+    pub(super) fn decode(self, data: &[u8]) -> Vec<f32> {
+        let blocks = |decode: fn(&[u8], &mut Vec<f32>)| {
+            let (numbers, bytes) = self.block();
+            let mut values = Vec::with_capacity(data.len() / bytes * numbers);
+            data.chunks_exact(bytes)
+                .for_each(|block| decode(block, &mut values));
+            values
+        };
+        let pairs = || data.as_chunks::<2>().0.iter();
+        match self {
+            Self::Plain(Dtype::F32) => {
+                let words = data.as_chunks::<4>().0.iter();
+                words.map(|b| f32::from_le_bytes(*b)).collect()
+            }
+            Self::Plain(Dtype::F16) => pairs().map(|b| f16::from_le_bytes(*b).to_f32()).collect(),
+            Self::Plain(Dtype::Bf16) => pairs().map(|b| bf16::from_le_bytes(*b).to_f32()).collect(),
+            Self::F8E4M3 => data.iter().map(|&b| e4m3(b)).collect(),
+            Self::F8E5M2 => {
+                let half = |b: u8| f16::from_bits(u16::from(b) << 8).to_f32();
+                data.iter().map(|&b| half(b)).collect()
+            }
+            Self::Q4_0 => blocks(q4_0),
+            Self::Q5_0 => blocks(q5_0),
+            Self::Q8_0 => blocks(q8_0),
+            Self::Q4K => blocks(q4_k),
+            Self::Q5K => blocks(q5_k),
+            Self::Q6K => blocks(q6_k),
+        }
+    }
+}
+
+fn e4m3(bits: u8) -> f32 {
+    let sign = if bits & 0x80 == 0 { 1.0 } else { -1.0 };
+    let (exponent, fraction) = (i32::from(bits >> 3 & 15), f32::from(bits & 7) / 8.0);
+    match (exponent, bits & 7) {
+        (15, 7) => f32::NAN,
+        (0, _) => sign * fraction * 2f32.powi(-6),
+        _ => sign * (1.0 + fraction) * 2f32.powi(exponent - 7),
+    }
+}
+
+/// The 16-bit float at `at`.
+fn half(block: &[u8], at: usize) -> f32 {
+    f16::from_le_bytes([block[at], block[at + 1]]).to_f32()
+}
+
+// The layouts of `block_q*` in ggml-common.h, as `dequantize_row_q*` in ggml-quants.c reads them.
+
+fn q4_0(block: &[u8], out: &mut Vec<f32>) {
+    let (scale, quants) = (half(block, 0), &block[2..]);
+    out.extend(quants.iter().map(|q| scale * (f32::from(q & 15) - 8.0)));
+    out.extend(quants.iter().map(|q| scale * (f32::from(q >> 4) - 8.0)));
+}
+
+fn q5_0(block: &[u8], out: &mut Vec<f32>) {
+    let (scale, quants) = (half(block, 0), &block[6..]);
+    let high = u32::from_le_bytes([block[2], block[3], block[4], block[5]]);
+    let fifth = |i: usize| ((high >> i & 1) << 4) as u8;
+    let low = quants.iter().enumerate().map(|(i, q)| q & 15 | fifth(i));
+    let upper = quants
+        .iter()
+        .enumerate()
+        .map(|(i, q)| q >> 4 | fifth(i + 16));
+    out.extend(low.chain(upper).map(|q| scale * (f32::from(q) - 16.0)));
+}
+
+fn q8_0(block: &[u8], out: &mut Vec<f32>) {
+    let scale = half(block, 0);
+    out.extend(block[2..].iter().map(|&q| scale * f32::from(q as i8)));
+}
+
+/// Scale and offset of the `index`-th 32 numbers, out of twelve bytes of 6-bit numbers.
+fn scale_and_offset(packed: &[u8], index: usize) -> (f32, f32) {
+    let (scale, offset) = if index < 4 {
+        (packed[index] & 63, packed[index + 4] & 63)
+    } else {
+        (
+            packed[index + 4] & 15 | packed[index - 4] >> 6 << 4,
+            packed[index + 4] >> 4 | packed[index] >> 6 << 4,
+        )
+    };
+    (f32::from(scale), f32::from(offset))
+}
+
+fn q4_k(block: &[u8], out: &mut Vec<f32>) {
+    let (d, least, packed) = (half(block, 0), half(block, 2), &block[4..16]);
+    for (pair, quants) in block[16..].chunks_exact(32).enumerate() {
+        let (scale, offset) = scale_and_offset(packed, 2 * pair);
+        out.extend(
+            quants
+                .iter()
+                .map(|q| d * scale * f32::from(q & 15) - least * offset),
+        );
+        let (scale, offset) = scale_and_offset(packed, 2 * pair + 1);
+        out.extend(
+            quants
+                .iter()
+                .map(|q| d * scale * f32::from(q >> 4) - least * offset),
+        );
+    }
+}
+
+fn q5_k(block: &[u8], out: &mut Vec<f32>) {
+    let (d, least, packed) = (half(block, 0), half(block, 2), &block[4..16]);
+    let high = &block[16..48];
+    for (pair, quants) in block[48..].chunks_exact(32).enumerate() {
+        for (index, shift) in [(2 * pair, 0), (2 * pair + 1, 4)] {
+            let (scale, offset) = scale_and_offset(packed, index);
+            out.extend(quants.iter().zip(high).map(|(q, h)| {
+                let q = q >> shift & 15 | (h >> index & 1) << 4;
+                d * scale * f32::from(q) - least * offset
+            }));
+        }
+    }
+}
+
+fn q6_k(block: &[u8], out: &mut Vec<f32>) {
+    let (low, high, scales, d) = (
+        &block[..128],
+        &block[128..192],
+        &block[192..208],
+        half(block, 208),
+    );
+    for part in 0..2 {
+        let (low, high) = (&low[part * 64..][..64], &high[part * 32..][..32]);
+        for quarter in 0..4 {
+            let scale = |i: usize| f32::from(scales[part * 8 + quarter * 2 + i / 16] as i8);
+            out.extend((0..32).map(|i| {
+                let four = low[quarter % 2 * 32 + i] >> (quarter / 2 * 4) & 15;
+                let two = high[i] >> (quarter * 2) & 3;
+                d * scale(i) * (f32::from(four | two << 4) - 32.0)
+            }));
+        }
+    }
+}
