@@ -1,6 +1,6 @@
 """Small Wan networks of random weights with what diffusers and transformers make of random inputs.
 
-Writes the fixtures of crates/kinora-models/tests and kinora-diffusion/tests: pip install torch==2.10.0 diffusers==0.42.1 transformers safetensors.
+Writes the fixtures of crates/kinora-models/tests and kinora-diffusion/tests: pip install torch==2.10.0 diffusers==0.42.1 transformers safetensors gguf.
 Each file holds a network's weights under their published names, its configuration in the header, and inputs and outputs
 under "case.".
 """
@@ -233,6 +233,23 @@ def tiny_transformer():
     )
 
 
+def gguf(transformer):
+    """The transformer alone as GGUF has it: names of the original release, patches in at most four dimensions."""
+    from gguf import GGUFWriter
+
+    writer = GGUFWriter(MODELS / "tiny.gguf", "wan")
+    for name, value in transformer.state_dict().items():
+        value = value.detach()
+        if value.dim() == 5:
+            value = value.flatten(2)
+        name = original(name).removeprefix("model.diffusion_model.")
+        writer.add_tensor(name, value.contiguous().numpy())
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
 def pipeline(name, size, frames, experts=1, guidance_2=None, image=False, **more):
     """A whole tiny run: a folder as published, starting noise, and the frames that diffusers makes."""
     import numpy
@@ -264,6 +281,8 @@ def pipeline(name, size, frames, experts=1, guidance_2=None, image=False, **more
         how["boundary_ratio"] = 0.875
     if image:
         how["expand_timesteps"] = True
+    if name == "tiny":
+        gguf(networks["transformer"])
     pipe = WanPipeline(**networks, **how)
     folder = MODELS / name
     pipe.save_pretrained(folder)

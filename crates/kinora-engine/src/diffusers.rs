@@ -1,9 +1,10 @@
 //! Checkpoints as diffusers keeps them: a folder a network, with `model_index.json` beside them.
 
 use crate::OpenError;
-use crate::model::{MAX_WEIGHTS, read, read_text};
+use crate::model::read_text;
 use kinora_models::kinora1::Defaults;
 use kinora_models::wan::{Config, ConfigFiles, WeightFiles};
+use kinora_nn::weights::{Mapped, WeightsError};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io;
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 /// What names the networks of a folder.
 const INDEX: &str = "model_index.json";
 /// The folder of the second transformer.
-const SECOND: &str = "transformer_2";
+pub(crate) const SECOND: &str = "transformer_2";
 
 /// The folders with weights.
 fn networks(config: &Config) -> impl Iterator<Item = &'static str> {
@@ -45,9 +46,9 @@ pub(crate) fn config(folder: &Path) -> Result<Config, OpenError> {
 
 /// Its tokenizer and all its weights.
 pub(crate) fn weights(folder: &Path, config: &Config) -> Result<WeightFiles, OpenError> {
-    let all = |network: &str| -> Result<Vec<Vec<u8>>, OpenError> {
+    let all = |network: &str| -> Result<Vec<Mapped>, OpenError> {
         let files = weight_files(&folder.join(network))?;
-        files.iter().map(|file| read(file, MAX_WEIGHTS)).collect()
+        files.iter().map(|file| mapped(file)).collect()
     };
     Ok(WeightFiles {
         tokenizer: read_text(&folder.join("tokenizer/tokenizer.json"))?,
@@ -139,14 +140,14 @@ pub(crate) fn defaults(config: &Config) -> Defaults {
     wan_2_1
 }
 
-/// The safetensors files of a network, in order of their names.
-fn weight_files(folder: &Path) -> Result<Vec<PathBuf>, OpenError> {
+/// The files of a network, safetensors or GGUF, in order of their names.
+pub(crate) fn weight_files(folder: &Path) -> Result<Vec<PathBuf>, OpenError> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(|source| failed(folder, source))? {
         let path = entry.map_err(|source| failed(folder, source))?.path();
         if path
             .extension()
-            .is_some_and(|extension| extension == "safetensors")
+            .is_some_and(|extension| extension == "safetensors" || extension == "gguf")
         {
             files.push(path);
         }
@@ -155,10 +156,20 @@ fn weight_files(folder: &Path) -> Result<Vec<PathBuf>, OpenError> {
     match files.is_empty() {
         true => Err(failed(
             folder,
-            io::Error::new(io::ErrorKind::NotFound, "it holds no .safetensors file"),
+            io::Error::new(
+                io::ErrorKind::NotFound,
+                "it holds no .safetensors or .gguf file",
+            ),
         )),
         false => Ok(files),
     }
+}
+
+fn mapped(path: &Path) -> Result<Mapped, OpenError> {
+    Mapped::open(path).map_err(|error| match error {
+        WeightsError::Io { source, .. } => failed(path, source),
+        other => failed(path, io::Error::other(other)),
+    })
 }
 
 fn failed(path: &Path, source: io::Error) -> OpenError {

@@ -4,6 +4,7 @@
 //! what was left open. [`generate`] turns the [`Plan`] into a clip, and a [`Recipe`] beside the clip says how to make
 //! it again.
 
+pub mod checkpoint;
 mod conditioning;
 mod diffusers;
 mod error;

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// Largest text file of a model folder.
 const MAX_TEXT: u64 = 16 << 20;
 /// Largest weight file of a model folder.
-pub(crate) const MAX_WEIGHTS: u64 = 8 << 30;
+const MAX_WEIGHTS: u64 = 8 << 30;
 
 /// The files of a model, and what is known of it before it is loaded.
 #[derive(Debug)]
@@ -229,7 +229,7 @@ pub(crate) fn read_text(path: &Path) -> Result<String, OpenError> {
 }
 
 /// Reads an ordinary file of at most `most` bytes: a pipe or a device could last for ever.
-pub(crate) fn read(path: &Path, most: u64) -> Result<Vec<u8>, OpenError> {
+fn read(path: &Path, most: u64) -> Result<Vec<u8>, OpenError> {
     let failed = |source| OpenError::Read {
         path: path.to_owned(),
         source,

@@ -6,6 +6,7 @@
 
 mod encoding;
 mod gguf;
+mod mapped;
 mod parse;
 
 use burn::module::Module;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 use crate::optim::{update, visit};
 pub use encoding::Encoding;
+pub use mapped::Mapped;
 pub use parse::{Weights, WeightsView};
 
 /// The tensor that says that 8-bit floats have scales beside them.

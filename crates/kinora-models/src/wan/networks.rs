@@ -7,6 +7,7 @@ use super::{
 use crate::kinora1::channels;
 use crate::model::{Geometry, Levels, Reading};
 use burn::tensor::{Device, Tensor};
+use kinora_nn::weights::Mapped;
 use kinora_nn::{Init, weights};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -78,10 +79,10 @@ pub struct ConfigFiles {
 #[allow(missing_docs)] // each is the folder of its name
 pub struct WeightFiles {
     pub tokenizer: String,
-    pub transformer: Vec<Vec<u8>>,
-    pub transformer_2: Vec<Vec<u8>>,
-    pub text_encoder: Vec<Vec<u8>>,
-    pub vae: Vec<Vec<u8>>,
+    pub transformer: Vec<Mapped>,
+    pub transformer_2: Vec<Mapped>,
+    pub text_encoder: Vec<Mapped>,
+    pub vae: Vec<Mapped>,
 }
 
 #[derive(Deserialize)]
@@ -307,7 +308,7 @@ impl Networks {
         let text = TextEncoder::new(&config.text, &mut init);
         let vae = Vae::new(&config.vae, &mut init);
         let failed = |part| move |source| WanError::Weights { part, source };
-        let mut transformer = |part, files: &[Vec<u8>]| {
+        let mut transformer = |part, files: &[Mapped]| {
             let empty = Transformer::new(&config.transformer, &mut init);
             weights::load_renamed(empty, &parts(files), of_transformer).map_err(failed(part))
         };
@@ -414,6 +415,6 @@ impl Networks {
     }
 }
 
-fn parts(files: &[Vec<u8>]) -> Vec<&[u8]> {
-    files.iter().map(Vec::as_slice).collect()
+fn parts(files: &[Mapped]) -> Vec<&[u8]> {
+    files.iter().map(|file| &**file).collect()
 }

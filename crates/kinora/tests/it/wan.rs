@@ -136,6 +136,46 @@ fn a_first_picture_is_given_as_diffusers_gives_it() {
 }
 
 #[test]
+fn a_transformer_in_gguf_takes_the_others_place() {
+    let place = place();
+    let file = "diffusion_pytorch_model.safetensors";
+    fs::remove_file(place.path("wan/transformer").join(file)).unwrap();
+    fs::copy(
+        fixtures().join("tiny.gguf"),
+        place.path("wan/transformer/tiny.gguf"),
+    )
+    .unwrap();
+    run(&place, "tiny", &["--size", "48x32", "--frames", "9"]);
+    let most = off(&place, "out", "tiny", "frames", 0);
+    assert!(most <= 1.0, "a value is off by {most} of 255");
+}
+
+#[test]
+fn weights_are_told_from_their_headers() {
+    let place = place();
+    let found = done(&place, &["inspect", "wan", "--json"]).json();
+    let is = |at: usize| found["networks"][at]["is"].as_str().unwrap().to_owned();
+    assert_eq!(is(0), "Wan transformer, width 24, 3 latent channels");
+    assert_eq!(is(1), "umT5 text encoder, 44 tokens of width 16");
+    assert_eq!(is(2), "Wan 2.1 autoencoder");
+    assert_eq!(found["networks"][0]["layout"], "diffusers");
+    assert_eq!(found["missing"], serde_json::json!([]));
+    fs::remove_file(place.path("wan/tokenizer/tokenizer.json")).unwrap();
+    let found = done(&place, &["inspect", "wan", "--json"]).json();
+    assert_eq!(found["missing"][0], "tokenizer/tokenizer.json");
+    let file = fixtures().join("tiny.gguf");
+    let shown = done(&place, &["inspect", file.to_str().unwrap()]);
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(
+        shown.contains("names of original") && shown.contains("M in F32"),
+        "{shown}"
+    );
+    fs::write(place.path("cut.gguf"), &fs::read(&file).unwrap()[..900]).unwrap();
+    let cut = place.run(&["inspect", "cut.gguf"]);
+    assert_eq!(cut.status, Some(2), "{}", cut.stderr);
+}
+
+#[test]
 fn a_second_guidance_is_for_two_transformers() {
     let place = place();
     let ask = ["generate", "a fox", "--guidance-2", "3", "-o", "out.mp4"];
