@@ -23,7 +23,7 @@ const DEFAULT_MODEL: &str = "kinora-1";
 /// Longest name made from a prompt, in characters.
 const MAX_NAME: usize = 48;
 /// Frames on a contact sheet.
-const SHEET_FRAMES: usize = 8;
+pub const SHEET_FRAMES: usize = 8;
 
 /// How to paint
 #[derive(Debug, Args)]

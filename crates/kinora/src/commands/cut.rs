@@ -2,10 +2,13 @@
 
 use crate::failure::BadInput;
 use crate::input::{reader, sha256};
-use crate::sampling::tell;
+use crate::sampling::{SHEET_FRAMES, tell};
 use anyhow::{Result, bail};
 use clap::Args;
-use kinora_media::{Copied, Fps, Output, probe};
+use kinora_media::{
+    Copied, Fps, Output, Reader, SheetRow, check_writable_file, contact_sheet, probe, read_clip,
+    save_png,
+};
 use serde_json::json;
 use std::io::{self, Write};
 use std::ops::Range;
@@ -46,6 +49,9 @@ pub struct TrimArgs {
     /// Frames a second of folders, which have no rate
     #[arg(long, value_name = "F", allow_hyphen_values = true)]
     fps: Option<Fps>,
+    /// Also draw a contact sheet of the result
+    #[arg(long, value_name = "PNG")]
+    sheet: Option<PathBuf>,
     /// Print what was made as JSON
     #[arg(long)]
     json: bool,
@@ -67,6 +73,9 @@ pub struct ConcatArgs {
     /// Frames a second of pictures and folders, which have no rate
     #[arg(long, value_name = "F", allow_hyphen_values = true)]
     fps: Option<Fps>,
+    /// Also draw a contact sheet of the result
+    #[arg(long, value_name = "PNG")]
+    sheet: Option<PathBuf>,
     /// Print what was made as JSON
     #[arg(long)]
     json: bool,
@@ -86,7 +95,9 @@ pub fn trim(args: &TrimArgs) -> Result<()> {
     };
     let recipe = recipe("trim", &[&args.clip], json!([range.start, range.end]))?;
     let output = Output::parse(&args.output)?;
+    args.sheet.as_deref().map(check_writable_file).transpose()?;
     let copied = kinora_media::trim(&args.clip, range, &recipe, &output, &reader)?;
+    draw("trim", &args.output, args.sheet.as_deref(), &reader)?;
     report(&args.output, copied, args.json)
 }
 
@@ -96,7 +107,9 @@ pub fn concat(args: &ConcatArgs) -> Result<()> {
     let clips: Vec<&Path> = args.clips.iter().map(PathBuf::as_path).collect();
     let recipe = recipe("concat", &clips, json!(null))?;
     let output = Output::parse(&args.output)?;
+    args.sheet.as_deref().map(check_writable_file).transpose()?;
     let copied = kinora_media::concat(&args.clips, &recipe, &output, &reader)?;
+    draw("concat", &args.output, args.sheet.as_deref(), &reader)?;
     report(&args.output, copied, args.json)
 }
 
@@ -130,6 +143,18 @@ fn recipe(command: &str, clips: &[&Path], frames: serde_json::Value) -> Result<s
 /// The hash of an input that is there; the reader says it better than the system if it is not.
 fn sha256_of(clip: &Path) -> Result<Option<String>> {
     clip.exists().then(|| sha256(clip)).transpose()
+}
+
+/// A contact sheet of a written clip.
+fn draw(command: &str, clip: &Path, sheet: Option<&Path>, reader: &Reader) -> Result<()> {
+    let Some(path) = sheet else {
+        return Ok(());
+    };
+    let row = SheetRow {
+        label: command.to_owned(),
+        frames: read_clip(clip, reader)?.spread(SHEET_FRAMES),
+    };
+    Ok(save_png(&contact_sheet(&[row]), path)?)
 }
 
 fn report(file: &Path, Copied { copied, encoded }: Copied, json: bool) -> Result<()> {
