@@ -181,6 +181,7 @@ fn guidance_goes_from_the_negative_through_the_positive() {
         Guidance {
             scale: 3.0,
             interval: 0.2..=0.8,
+            below: None,
         },
     );
     let at = |denoise: &mut dyn FnMut(&Tensor<2>, f64) -> Result<Tensor<2>, Infallible>, sigma| {

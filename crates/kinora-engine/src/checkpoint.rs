@@ -2,7 +2,7 @@
 
 use crate::{LoadError, OpenError, diffusers};
 use kinora_models::registry::ModelError;
-use kinora_models::wan::{of_text, of_transformer};
+use kinora_models::wan::{Renamed, of_text, of_transformer};
 use kinora_nn::weights::{Mapped, read};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -114,7 +114,7 @@ fn network(place: &str, files: &[&Path]) -> Result<Network, LoadError> {
 /// What has tensors of these names and shapes, and whose names they are.
 fn recognise(shapes: &BTreeMap<String, Vec<usize>>) -> (String, &'static str) {
     let has = |part: &str| shapes.keys().any(|name| name.contains(part));
-    let renamed = |rename: fn(&str, &[usize]) -> Option<(String, Vec<usize>)>, wanted: &str| {
+    let renamed = |rename: fn(&str, &[usize]) -> Renamed, wanted: &str| {
         let mut all = shapes
             .iter()
             .filter_map(|(name, shape)| rename(name, shape));

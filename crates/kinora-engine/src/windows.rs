@@ -80,10 +80,12 @@ fn next(done: &[bool], gap: Range<usize>, whole: usize) -> Window {
 mod tests {
     use super::*;
 
+    const WHOLE: usize = 49;
+
     /// `#` is held, `.` is to be painted.
     fn of(frames: &str, cuts: &[usize]) -> Vec<(isize, usize, Range<usize>)> {
         let held: Vec<bool> = frames.bytes().map(|b| b == b'#').collect();
-        let windows = windows(&held, &cuts.iter().copied().collect(), 49);
+        let windows = windows(&held, &cuts.iter().copied().collect(), WHOLE);
         let plain = |w: Window| (w.start, w.len, w.painted);
         windows.into_iter().map(plain).collect()
     }
@@ -164,7 +166,7 @@ mod tests {
                 start,
                 len,
                 painted,
-            } in windows(&held, &cuts)
+            } in windows(&held, &cuts, WHOLE)
             {
                 assert!(!painted.is_empty() && len % 4 == 1 && len <= WHOLE + 3);
                 assert!(start <= painted.start as isize);

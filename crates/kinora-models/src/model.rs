@@ -51,8 +51,8 @@ pub struct Reading {
 #[derive(Clone, Debug)]
 #[allow(missing_docs)] // of the family that each is named after
 pub enum Text {
-    Kinora1(kinora1::Text),
-    Wan(Tensor<3>),
+    Kinora1(Box<kinora1::Text>),
+    Wan(Box<Tensor<3>>),
 }
 
 /// What the chunked passes of an autoencoder remember of the past.
@@ -114,8 +114,8 @@ impl Model {
     /// Reads prompts, as many as are painted at once.
     pub fn read(&self, prompts: &[&str], device: &Device) -> Text {
         match self {
-            Self::Kinora1(networks) => Text::Kinora1(networks.read(prompts, device)),
-            Self::Wan(networks) => Text::Wan(networks.read(prompts, device)),
+            Self::Kinora1(networks) => Text::Kinora1(Box::new(networks.read(prompts, device))),
+            Self::Wan(networks) => Text::Wan(Box::new(networks.read(prompts, device))),
         }
     }
 
