@@ -1,9 +1,8 @@
 //! What a file or folder of weights is, from its headers alone.
 
-use crate::{LoadError, OpenError, diffusers};
-use kinora_models::registry::ModelError;
+use crate::{OpenError, diffusers};
 use kinora_models::wan::{Renamed, of_text, of_transformer};
-use kinora_nn::weights::{Mapped, read};
+use kinora_nn::weights::read;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -40,7 +39,7 @@ pub fn is_checkpoint(path: &Path) -> bool {
 ///
 /// # Errors
 /// When a file can't be read or is damaged.
-pub fn networks(path: &Path) -> Result<(Vec<Network>, Vec<String>), LoadError> {
+pub fn networks(path: &Path) -> Result<(Vec<Network>, Vec<String>), OpenError> {
     if !diffusers::is_folder(path) {
         let place = path
             .file_name()
@@ -59,7 +58,7 @@ pub fn networks(path: &Path) -> Result<(Vec<Network>, Vec<String>), LoadError> {
                 found.push(network(folder, &files)?);
             }
             Err(OpenError::Read { .. }) => missing.push(format!("{folder}/*.safetensors")),
-            Err(other) => return Err(other.into()),
+            Err(other) => return Err(other),
         }
         let config = format!("{folder}/config.json");
         if !path.join(&config).is_file() {
@@ -77,18 +76,15 @@ pub fn networks(path: &Path) -> Result<(Vec<Network>, Vec<String>), LoadError> {
     Ok((found, missing))
 }
 
-fn network(place: &str, files: &[&Path]) -> Result<Network, LoadError> {
+fn network(place: &str, files: &[&Path]) -> Result<Network, OpenError> {
     let mut precision = BTreeMap::new();
     let mut shapes = BTreeMap::new();
     let mut bytes = 0;
     for path in files {
-        let failed = |source| ModelError::Weights {
-            file: "weights",
-            source,
-        };
-        let file = Mapped::open(path).map_err(failed)?;
+        let file = diffusers::mapped(path)?;
         bytes += file.len() as u64;
-        for (name, tensor) in read(&file).map_err(failed)?.tensors {
+        let weights = read(&file).map_err(|error| diffusers::damaged(path, error))?;
+        for (name, tensor) in weights.tensors {
             let numbers = tensor.shape.iter().product::<usize>() as u64;
             *precision.entry(tensor.encoding.name()).or_insert(0) += numbers;
             shapes.insert(name, tensor.shape);

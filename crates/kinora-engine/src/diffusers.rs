@@ -62,19 +62,6 @@ pub(crate) fn weights(folder: &Path, config: &Config) -> Result<WeightFiles, Ope
     })
 }
 
-/// Bytes of its weights.
-pub(crate) fn weight_bytes(folder: &Path, config: &Config) -> Result<u64, OpenError> {
-    let mut bytes = 0;
-    for network in networks(config) {
-        for file in weight_files(&folder.join(network))? {
-            bytes += fs::metadata(&file)
-                .map_err(|source| failed(&file, source))?
-                .len();
-        }
-    }
-    Ok(bytes)
-}
-
 /// The hash of its configurations, tokenizer and weights.
 pub(crate) fn sha256(folder: &Path, config: &Config) -> Result<String, OpenError> {
     let mut hash = Sha256::new();
@@ -165,11 +152,17 @@ pub(crate) fn weight_files(folder: &Path) -> Result<Vec<PathBuf>, OpenError> {
     }
 }
 
-fn mapped(path: &Path) -> Result<Mapped, OpenError> {
+/// A file of weights in memory.
+pub(crate) fn mapped(path: &Path) -> Result<Mapped, OpenError> {
     Mapped::open(path).map_err(|error| match error {
         WeightsError::Io { source, .. } => failed(path, source),
-        other => failed(path, io::Error::other(other)),
+        other => damaged(path, other),
     })
+}
+
+/// A file of weights that is there and is none.
+pub(crate) fn damaged(path: &Path, error: WeightsError) -> OpenError {
+    failed(path, io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
 fn failed(path: &Path, source: io::Error) -> OpenError {

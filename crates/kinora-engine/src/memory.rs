@@ -15,7 +15,7 @@ const STREAMS: u64 = 10;
 
 /// Bytes that [`crate::generate`] and writing the clip take at their peak, about.
 ///
-/// Weights are kept in 32 bits beside the 16-bit files they come from. Sampling and decoding follow one another, so
+/// Weights are kept in 32 bits. Sampling and decoding follow one another, so
 /// the larger counts; finished frames are kept in RGB8 and once more in the encoder's buffers. Of a clip that is painted
 /// in parts, one part at a time is sampled.
 pub fn estimate(plan: &Plan, model: &ModelFiles) -> u64 {
@@ -28,7 +28,7 @@ pub fn estimate(plan: &Plan, model: &ModelFiles) -> u64 {
     let batch = if plan.guidance == 1.0 { 1 } else { 2 };
     let chunk = decode_frames(plan, geometry).min(latent_frames(part.frames as usize)) as u64;
     let pixels = u64::from(plan.width) * u64::from(plan.height) * 3;
-    let (weights, network, decoding) = match &model.kind {
+    let (network, decoding) = match &model.kind {
         Kind::Kinora1(both) => {
             let (config, _) = both.as_ref();
             let tokens = batch * t * (h / 2) * (w / 2);
@@ -36,24 +36,20 @@ pub fn estimate(plan: &Plan, model: &ModelFiles) -> u64 {
             let fine = 4 * config.dit.fine_width as u64;
             let network = tokens * (width * (STREAMS + 2 * expansion)).max(fine * STREAMS) * F32;
             let refining = refiner(&config.vae.decoder, chunk * h * w, h * w);
-            (3 * model.weight_bytes(), network, refining)
+            (network, refining)
         }
-        Kind::Wan(both) => wan(&both.0, model.weight_bytes(), batch, shape, chunk),
+        Kind::Wan(both) => wan(&both.0, batch, shape, chunk),
     };
     let sampling = network + 9 * t * h * w * channels * F32;
     let chunk_pixels = chunk * 4 * pixels * F32 * 3;
-    PROGRAM + weights + sampling.max(decoding + chunk_pixels) + 2 * u64::from(plan.frames) * pixels
+    PROGRAM
+        + model.about.loaded_bytes
+        + sampling.max(decoding + chunk_pixels)
+        + 2 * u64::from(plan.frames) * pixels
 }
 
-/// Weights, a step's activations and those of decoding a chunk of a Wan checkpoint. Weights are kept in 32 bits beside
-/// the files while it is loaded.
-fn wan(
-    config: &Config,
-    file_bytes: u64,
-    batch: u64,
-    [_, t, h, w, _]: [u64; 5],
-    chunk: u64,
-) -> (u64, u64, u64) {
+/// A step's activations and those of decoding a chunk of a Wan checkpoint.
+fn wan(config: &Config, batch: u64, [_, t, h, w, _]: [u64; 5], chunk: u64) -> (u64, u64) {
     let [_, ph, pw] = config.transformer.patch_size.map(|p| p as u64);
     let tokens = batch * t * (h / ph) * (w / pw);
     let width = config.transformer.width() as u64;
@@ -62,7 +58,7 @@ fn wan(
     let base = config.vae.decoder_base_dim.unwrap_or(config.vae.base_dim) as u64;
     let side = config.geometry().spatial as u64 / config.vae.patch_size.unwrap_or(1) as u64;
     let positions = chunk * 4 * h * w * side * side;
-    (3 * file_bytes, network, positions * base * 2 * 8 * F32)
+    (network, positions * base * 2 * 8 * F32)
 }
 
 /// The refiner's activations for a chunk of latent `positions`, and what it remembers of the chunk before: two of the

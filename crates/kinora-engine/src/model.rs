@@ -1,6 +1,6 @@
 //! Finding a model: one that is built in, by its name, or a folder with the same files.
 
-use crate::diffusers;
+use crate::{checkpoint, diffusers};
 use burn::tensor::Device;
 use kinora_models::kinora1::{self, Config, ConfigError, Defaults};
 use kinora_models::registry::{self, Files, ModelError, file};
@@ -44,6 +44,8 @@ pub struct About {
     pub defaults: Defaults,
     /// Bytes of its weight files.
     pub weight_bytes: u64,
+    /// Bytes in memory of its weights once it is loaded.
+    pub loaded_bytes: u64,
     /// What it can and can't do, as Markdown.
     pub card: String,
 }
@@ -148,6 +150,8 @@ impl ModelFiles {
                 two_transformers: false,
                 defaults: config.defaults.clone(),
                 weight_bytes: (files.vae.len() + files.dit.len()) as u64,
+                // In 32 bits, beside the 16-bit files.
+                loaded_bytes: 3 * (files.vae.len() + files.dit.len()) as u64,
                 card: files.card.to_string(),
             },
             sha256: format!("{:x}", hash.finalize()),
@@ -157,6 +161,7 @@ impl ModelFiles {
 
     fn wan(folder: &Path) -> Result<Self, OpenError> {
         let config = diffusers::config(folder)?;
+        let (networks, _) = checkpoint::networks(folder)?;
         let name = folder.file_name().unwrap_or(folder.as_os_str());
         Ok(Self {
             about: About {
@@ -166,7 +171,8 @@ impl ModelFiles {
                 geometry: config.geometry(),
                 two_transformers: config.boundary.is_some(),
                 defaults: diffusers::defaults(&config),
-                weight_bytes: diffusers::weight_bytes(folder, &config)?,
+                weight_bytes: networks.iter().map(|network| network.bytes).sum(),
+                loaded_bytes: networks.iter().map(|network| network.memory).sum(),
                 card: diffusers::card(folder)?,
             },
             sha256: diffusers::sha256(folder, &config)?,

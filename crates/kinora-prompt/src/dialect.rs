@@ -147,19 +147,20 @@ impl Dialect {
             if stated.like(term).is_some() {
                 continue;
             }
-            match self.nearest(term) {
-                Some(near) if near == term => told.added.push(near),
-                Some(near)
-                    if said.like(near).is_none() && wanted.like(near).is_none_or(|w| w == term) =>
-                {
-                    told.nearest.push((term, near));
-                }
-                _ => {
-                    told.left_out.push(term);
-                    continue;
-                }
+            let free = |near: &Term| {
+                said.like(*near).is_none() && wanted.like(*near).is_none_or(|w| w == term)
+            };
+            let Some(near) = self
+                .nearest(term)
+                .filter(|near| *near == term || free(near))
+            else {
+                told.left_out.push(term);
+                continue;
+            };
+            match near == term {
+                true => told.added.push(term),
+                false => told.nearest.push((term, near)),
             }
-            let near = self.nearest(term).unwrap_or(term);
             said.set(near);
             tags.push(self.tag(near).to_owned());
         }

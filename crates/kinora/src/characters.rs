@@ -146,11 +146,29 @@ impl Character {
         Profile::mean(&looks).expect("a character has pictures")
     }
 
-    /// `prompt` with the description in the place of the name: "a red fox" where it first stands, then "the red fox".
+    /// Puts the description in the place of the name in each prompt: "a red fox" where it first stands, then "the red
+    /// fox".
     ///
     /// # Errors
-    /// When the prompt does not name the character.
-    pub fn told_in(&self, prompt: &str) -> Result<String> {
+    /// When none of them names the character.
+    pub fn tell_in<'a>(&self, prompts: impl Iterator<Item = &'a mut String>) -> Result<()> {
+        let mut named = false;
+        for prompt in prompts {
+            if let Some(told) = self.told_in(prompt) {
+                *prompt = told;
+                named = true;
+            }
+        }
+        if !named {
+            bail!(BadInput(format!(
+                "the prompt does not say what {name} does; write the name in it, as \"{name} runs through a forest\"",
+                name = self.name
+            )));
+        }
+        Ok(())
+    }
+
+    fn told_in(&self, prompt: &str) -> Option<String> {
         let mut told = String::new();
         let mut rest = prompt;
         let mut times = 0;
@@ -166,14 +184,8 @@ impl Character {
             rest = &rest[at + self.name.len()..];
             times += 1;
         }
-        if times == 0 {
-            bail!(BadInput(format!(
-                "the prompt does not say what {name} does; write the name in it, as \"{name} runs through a forest\"",
-                name = self.name
-            )));
-        }
         told.push_str(rest);
-        Ok(told)
+        (times > 0).then_some(told)
     }
 }
 
@@ -232,7 +244,7 @@ mod tests {
         assert!(
             character
                 .told_in("a Rustyfox in the crusty snow, ü")
-                .is_err()
+                .is_none()
         );
     }
 }

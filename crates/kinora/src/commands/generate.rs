@@ -130,7 +130,8 @@ pub fn generate(args: &GenerateArgs) -> Result<()> {
     let characters = args.character.iter().map(|name| Character::named(name));
     let characters = characters.collect::<Result<Vec<_>>>()?;
     for character in &characters {
-        request.prompt = character.told_in(&request.prompt)?;
+        let later = conditioning.prompts.values_mut();
+        character.tell_in(std::iter::once(&mut request.prompt).chain(later))?;
     }
     args.shot.apply(&mut request, &mut conditioning, &files)?;
     if args.shot.show_prompt {

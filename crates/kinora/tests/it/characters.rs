@@ -110,6 +110,29 @@ fn the_nearest_of_several_takes_is_kept_and_repeats() {
 }
 
 #[test]
+fn a_character_is_told_on_later_cards_too() {
+    let place = place_with_rusty(&["--as", "a red fox"]);
+    let cards = [
+        "--card",
+        "0s:a forest",
+        "--card",
+        "1s:Rusty runs",
+        "--seconds",
+        "2",
+    ];
+    let ask = [
+        "generate",
+        "--character",
+        "Rusty",
+        "--show-prompt",
+        "--json",
+    ];
+    let shown = done(&place, &[&ask[..], &cards].concat()).json();
+    assert_eq!(shown["prompt"], "a forest");
+    assert_eq!(shown["later"]["12"], "a red fox runs");
+}
+
+#[test]
 fn characters_that_make_no_sense_are_refused() {
     let place = place_with_rusty(&["--as", "a red fox"]);
     std::fs::create_dir(place.path("empty")).unwrap();
