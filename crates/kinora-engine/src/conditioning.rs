@@ -62,6 +62,11 @@ pub enum ConditioningError {
     /// A base without a frame.
     #[error("the clip to begin from has no frame")]
     EmptyBase,
+    /// Pictures are given, and latents that are painted already.
+    #[error(
+        "beside given pictures, latents to begin from must be noise; these are painted already"
+    )]
+    LatentsNotNoise,
     /// Latents are of a clip that is painted at once.
     #[error(
         "latents are read and kept of clips that are painted at once, of up to {whole} frames; this one takes {parts} parts"

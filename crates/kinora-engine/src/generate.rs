@@ -6,7 +6,7 @@ use crate::{EngineError, Latents, Plan};
 use burn::tensor::{Device, Tensor};
 use kinora_diffusion::{Branches, Guidance, Step, denoiser, from_thousand, noised, shifted};
 use kinora_media::Clip;
-use kinora_models::{Cache, Family, Geometry, Levels, Model, Text};
+use kinora_models::{Cache, Family, Geometry, Levels, Model};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -63,6 +63,9 @@ pub fn generate(job: &Job<'_>, mut on_event: impl FnMut(Event)) -> Result<Clip, 
         let parts = windows.len();
         return Err(ConditioningError::LatentsOfParts { whole, parts }.into());
     }
+    if job.start.as_ref().is_some_and(|start| start.sigma < 1.0) && !conditioning.is_empty() {
+        return Err(ConditioningError::LatentsNotNoise.into());
+    }
     for (index, window) in windows.iter().enumerate() {
         let known = (!conditioning.is_empty() || index > 0)
             .then(|| Known::encode(conditioning, &frames, window, (plan, job.model, job.device)));
@@ -116,8 +119,8 @@ fn paint(
     mut on_step: impl FnMut(Step),
 ) -> Result<Latents, EngineError> {
     let model = job.model;
-    let positive = read(job, &[&plan.prompt]);
-    let both = read(job, &[&plan.prompt, &plan.negative]);
+    let positive = model.read(&[&plan.prompt], job.device);
+    let both = model.read(&[&plan.prompt, &plan.negative], job.device);
     let (start, noise) = start(job, plan, index, known.as_ref());
 
     let velocity = |x: Tensor<5>, sigma: f64, branches: Branches| {
@@ -231,10 +234,6 @@ impl Job<'_> {
     }
 }
 
-fn read(job: &Job<'_>, prompts: &[&str]) -> Text {
-    job.model.read(prompts, job.device)
-}
-
 /// Latents to the frames of `plan`, a few latent frames at a time.
 fn decode(
     job: &Job<'_>,
@@ -243,7 +242,6 @@ fn decode(
     mut on_frames: impl FnMut(usize),
 ) -> Result<Vec<Vec<u8>>, EngineError> {
     let model = job.model;
-
     let (mut cache, mut frames) = (Cache::default(), Vec::new());
     let at_once = decode_frames(plan, model.geometry());
     for chunk in latents.values.split(at_once, 1) {

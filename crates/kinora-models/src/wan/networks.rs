@@ -331,25 +331,28 @@ impl Networks {
 
     /// The ids of a prompt, the end mark included: of its words with single blanks between them, as the reference
     /// cleans it.
-    fn ids(&self, prompt: &str) -> Vec<u32> {
+    /// `None` if the tokenizer has no tokens for it.
+    fn ids(&self, prompt: &str) -> Option<Vec<u32>> {
         let clean = prompt.split_whitespace().collect::<Vec<_>>().join(" ");
-        let encoded = self.tokenizer.encode(clean, true);
-        encoded.map_or_else(|_| Vec::new(), |encoded| encoded.get_ids().to_vec())
+        let encoded = self.tokenizer.encode(clean, true).ok()?;
+        Some(encoded.get_ids().to_vec())
     }
 
     /// See [`crate::Model::reading`].
     pub(crate) fn reading(&self, prompt: &str) -> Reading {
+        let ids = self.ids(prompt);
+        let lost = ids.is_none().then(|| prompt.to_owned());
         Reading {
-            tokens: self.ids(prompt).len(),
+            tokens: ids.map_or(0, |ids| ids.len()),
             most: TEXT_ROWS,
-            unknown: Vec::new(),
+            unknown: lost.into_iter().collect(),
         }
     }
 
     /// See [`crate::Model::read`]: `[B, 512, D]`.
     pub(crate) fn read(&self, prompts: &[&str], device: &Device) -> Tensor<3> {
         let rows = prompts.iter().map(|prompt| {
-            let mut ids = self.ids(prompt);
+            let mut ids = self.ids(prompt).unwrap_or_default();
             if ids.len() > TEXT_ROWS {
                 // A cut text ends with the end mark all the same.
                 let end = ids.last().copied();

@@ -176,6 +176,25 @@ fn weights_are_told_from_their_headers() {
 }
 
 #[test]
+fn finished_latents_and_given_pictures_are_refused_together() {
+    let place = place();
+    let ask = ["generate", "a fox", "--seed", "1"];
+    let keep = ["--save-latents", "kept.safetensors", "-o", "clip/"];
+    done(&place, &[&ask[..], &keep, &CLIP].concat());
+    let first = fixtures().join("tiny-ti2v-first.png");
+    let both = [
+        "--init-latents",
+        "kept.safetensors",
+        "--image",
+        first.to_str().unwrap(),
+    ];
+    let ended = place.run(&[&ask[..], &both, &["-o", "out/"], &CLIP].concat());
+    assert_eq!(ended.status, Some(2), "{}", ended.stderr);
+    assert!(ended.stderr.contains("must be noise"), "{}", ended.stderr);
+    assert!(!place.path("out").exists());
+}
+
+#[test]
 fn a_second_guidance_is_for_two_transformers() {
     let place = place();
     let ask = ["generate", "a fox", "--guidance-2", "3", "-o", "out.mp4"];
