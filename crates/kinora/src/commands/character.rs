@@ -83,6 +83,8 @@ pub fn character(args: &CharacterArgs) -> Result<()> {
             if args.json {
                 let list: Vec<Value> = all.iter().map(described).collect();
                 writeln!(out, "{}", serde_json::to_string_pretty(&list)?)?;
+            } else if all.is_empty() {
+                tell("no character is kept yet; add one with `kinora character add`");
             } else {
                 for one in &all {
                     let pictures = one.pictures.frames().len();
