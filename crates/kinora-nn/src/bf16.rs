@@ -1,8 +1,11 @@
 //! Matrix products of inputs rounded to bfloat16, with sums in f32.
 //!
-//! The processor's dot product of pairs does twice the work of an f32 multiply-add. Both operands
-//! are rounded and packed into pairs along the inner extent; a tile of the result is held in
-//! registers. Each element is summed in an order that depends on the inner extent alone.
+//! The processor's dot product of pairs does twice the work of an f32 multiply-add, and matrix
+//! tiles ([`amx`]) many times that. Both operands are rounded and packed into pairs along the inner
+//! extent; a tile of the result is held in registers. Each element is summed in an order that
+//! depends on the inner extent alone.
+
+mod amx;
 
 use std::arch::x86_64::{
     __m512bh, _mm512_add_ps, _mm512_dpbf16_ps, _mm512_loadu_si512, _mm512_mask_storeu_ps,
@@ -15,7 +18,7 @@ use rayon::prelude::*;
 
 use crate::matmul::View;
 
-/// Rows and columns of a tile: 24 of the 32 registers hold sums.
+/// Rows and columns of a tile of vectors: 24 of the 32 registers hold sums.
 const ROWS: usize = 12;
 const COLS: usize = 32;
 /// Panels packed by one task: reads of the same rows of the source stay together.
@@ -23,14 +26,53 @@ const GROUP: usize = 10;
 /// Greatest inner extent handled at once: a packed panel of this depth stays in the first cache.
 const DEPTH: usize = 384;
 
-/// Whether the processor has the instructions.
-pub(crate) fn available() -> bool {
-    is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bf16")
+/// The instructions that multiply pairs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unit {
+    /// Matrix tiles.
+    Tiles,
+    /// Vectors of 16 lanes.
+    Vectors,
 }
 
-/// `out = a * b + bias`, with `out` row-major. Must be [`available`].
-pub(crate) fn multiply(out: &mut [f32], a: View<'_>, b: View<'_>, bias: Option<&[f32]>) {
-    assert!(available(), "this processor has no bfloat16 dot product");
+impl Unit {
+    /// The fastest that the processor has.
+    pub(crate) fn best() -> Option<Self> {
+        [Self::Tiles, Self::Vectors]
+            .into_iter()
+            .find(|unit| unit.available())
+    }
+
+    fn available(self) -> bool {
+        match self {
+            Self::Tiles => amx::available(),
+            Self::Vectors => {
+                is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bf16")
+            }
+        }
+    }
+
+    /// The rows of a tile of the result, and what the number of pairs is a multiple of.
+    fn grain(self) -> (usize, usize) {
+        match self {
+            Self::Tiles => (amx::ROWS, amx::PAIRS),
+            Self::Vectors => (ROWS, 1),
+        }
+    }
+}
+
+/// `out = a * b + bias`, with `out` row-major, on a unit that the processor has.
+pub(crate) fn multiply(
+    unit: Unit,
+    out: &mut [f32],
+    a: View<'_>,
+    b: View<'_>,
+    bias: Option<&[f32]>,
+) {
+    assert!(
+        unit.available(),
+        "this processor has no {unit:?} of bfloat16"
+    );
     let (m, k, n) = (a.rows, a.cols, b.cols);
     assert!(
         k == b.rows && out.len() == m * n && bias.is_none_or(|bias| bias.len() == n),
@@ -40,7 +82,12 @@ pub(crate) fn multiply(out: &mut [f32], a: View<'_>, b: View<'_>, bias: Option<&
         return;
     }
     let blocks = k.div_ceil(DEPTH).max(1);
-    let pairs = k.div_ceil(blocks).div_ceil(2).max(1);
+    let (tile_rows, grain) = unit.grain();
+    let pairs = k
+        .div_ceil(blocks)
+        .div_ceil(2)
+        .max(1)
+        .next_multiple_of(grain);
     let panels = n.div_ceil(COLS);
     let mut right = vec![0u32; blocks * panels * pairs * COLS];
     right
@@ -56,7 +103,7 @@ pub(crate) fn multiply(out: &mut [f32], a: View<'_>, b: View<'_>, bias: Option<&
                 });
         });
     let share = m.div_ceil(8 * rayon::current_num_threads());
-    let chunk = share.next_multiple_of(ROWS).min(8 * ROWS);
+    let chunk = share.next_multiple_of(tile_rows).min(8 * tile_rows);
     out.par_chunks_mut(chunk * n)
         .enumerate()
         .for_each(|(i, out)| {
@@ -66,26 +113,34 @@ pub(crate) fn multiply(out: &mut [f32], a: View<'_>, b: View<'_>, bias: Option<&
                     .for_each(|row| row.copy_from_slice(bias)),
                 None => out.fill(0.0),
             }
+            let tiles = (unit == Unit::Tiles).then(amx::Tiles::new);
+            let in_rows = a.col_stride == 1 || unit == Unit::Tiles;
             let mut left = vec![0u32; chunk * pairs];
             for (block, right) in right.chunks_exact(panels * pairs * COLS).enumerate() {
                 let start = 2 * pairs * block;
-                if a.col_stride == 1 {
+                if in_rows {
                     pack_rows(&mut left, pairs, a, i * chunk, start);
                 } else {
                     pack_panels(&mut left, chunk, pairs, a.t(), start, i * chunk);
                 }
                 for (panel, right) in right.chunks_exact(pairs * COLS).enumerate() {
-                    for row in (0..out.len() / n).step_by(ROWS) {
+                    for row in (0..out.len() / n).step_by(tile_rows) {
+                        let rows = tile_rows.min(out.len() / n - row);
+                        let cols = COLS.min(n - panel * COLS);
+                        let out = &mut out[row * n + panel * COLS..];
+                        if let Some(tiles) = &tiles {
+                            tiles.add(&left[row * pairs..], right, pairs, out, [rows, cols, n]);
+                            continue;
+                        }
                         let tile = Tile {
                             pairs,
-                            rows: ROWS.min(out.len() / n - row),
-                            cols: COLS.min(n - panel * COLS),
+                            rows,
+                            cols,
                             stride: n,
                         };
-                        let out = &mut out[row * n + panel * COLS..];
                         // SAFETY: the processor has the instructions, asserted above.
                         unsafe {
-                            if a.col_stride == 1 {
+                            if in_rows {
                                 tile.add::<true>(&left[row * pairs..], pairs, right, out);
                             } else {
                                 tile.add::<false>(&left[row..], chunk, right, out);
@@ -209,24 +264,55 @@ fn pack_panels<'a>(
     }
 }
 
-/// Packs rows `row..` and columns `start..` of `x`, which has contiguous rows: word
-/// `i * pairs + p` gets columns `2p` and `2p + 1` of row `i`. What lies outside `x` is zero.
+/// Packs rows `row..` and columns `start..` of `x`: word `i * pairs + p` gets columns `2p` and
+/// `2p + 1` of row `i`. What lies outside `x` is zero.
 #[multiversion(targets = "simd")]
 #[allow(clippy::needless_lifetimes)] // The macro cannot do without.
 fn pack_rows<'a>(out: &mut [u32], pairs: usize, x: View<'a>, row: usize, start: usize) {
-    let rows = x.rows.saturating_sub(row);
+    let rows = x.rows.saturating_sub(row).min(out.len() / pairs);
     let cols = x.cols.saturating_sub(start).min(2 * pairs);
     if rows * pairs < out.len() || cols < 2 * pairs {
         out.fill(0);
     }
-    for (i, out) in out.chunks_exact_mut(pairs).enumerate().take(rows) {
-        let line = &x.data[(row + i) * x.row_stride + start..][..cols];
-        let (whole, rest) = line.as_chunks::<2>();
-        for (out, pair) in out.iter_mut().zip(whole) {
-            *out = pair_of(pair[0], pair[1]);
+    if x.col_stride == 1 {
+        for (i, out) in out.chunks_exact_mut(pairs).enumerate().take(rows) {
+            let line = &x.data[(row + i) * x.row_stride + start..][..cols];
+            let (whole, rest) = line.as_chunks::<2>();
+            for (out, pair) in out.iter_mut().zip(whole) {
+                *out = pair_of(pair[0], pair[1]);
+            }
+            if let [last] = rest {
+                out[whole.len()] = pair_of(*last, 0.0);
+            }
         }
-        if let [last] = rest {
-            out[whole.len()] = pair_of(*last, 0.0);
+        return;
+    }
+    // Columns are contiguous: squares of words are turned in registers.
+    const SIDE: usize = 16;
+    let column = |c: usize| &x.data[(start + c) * x.col_stride + row..][..rows];
+    for i in (0..rows).step_by(SIDE) {
+        let height = SIDE.min(rows - i);
+        for p in (0..cols.div_ceil(2)).step_by(SIDE) {
+            let width = SIDE.min(cols.div_ceil(2) - p);
+            let mut square = [[0; SIDE]; SIDE];
+            for (q, words) in square.iter_mut().enumerate().take(width) {
+                let even = &column(2 * (p + q))[i..i + height];
+                if 2 * (p + q) + 1 < cols {
+                    let odd = &column(2 * (p + q) + 1)[i..i + height];
+                    for ((word, &even), &odd) in words.iter_mut().zip(even).zip(odd) {
+                        *word = pair_of(even, odd);
+                    }
+                } else {
+                    for (word, &even) in words.iter_mut().zip(even) {
+                        *word = pair_of(even, 0.0);
+                    }
+                }
+            }
+            for (j, out) in out[i * pairs..].chunks_mut(pairs).enumerate().take(height) {
+                for (out, words) in out[p..p + width].iter_mut().zip(&square) {
+                    *out = words[j];
+                }
+            }
         }
     }
 }
@@ -274,9 +360,6 @@ mod tests {
 
     #[test]
     fn products_equal_f32_products_of_rounded_inputs() {
-        if !available() {
-            return;
-        }
         let rounded = |stream, len| -> Vec<f32> {
             let values = noise::normal(2, stream, len);
             values.iter().map(|&v| bf16::from_f32(v).to_f32()).collect()
@@ -286,6 +369,7 @@ mod tests {
             (12, 2, 32),
             (13, 37, 33),
             (100, 771, 65),
+            (70, 64, 96),
             (5, 2, 100),
         ] {
             let (a, b, bias) = (rounded(0, m * k), rounded(1, k * n), rounded(2, n));
@@ -295,15 +379,20 @@ mod tests {
                 (View::new(&a, k, m).t(), View::new(&b, k, n)),
                 (View::new(&a, k, m).t(), View::new(&b, n, k).t()),
             ] {
-                let mut out = vec![f32::NAN; m * n];
-                multiply(&mut out, a, b, Some(&bias));
                 let mut exact = bias.repeat(m);
                 matmul::multiply(&mut exact, n, Store::Add, 1.0, a, b, Threads::One);
-                for (out, exact) in out.iter().zip(&exact) {
-                    assert!(
-                        (out - exact).abs() < 1e-4,
-                        "{m}x{k}x{n}: {out}, not {exact}"
-                    );
+                for unit in [Unit::Tiles, Unit::Vectors] {
+                    if !unit.available() {
+                        continue;
+                    }
+                    let mut out = vec![f32::NAN; m * n];
+                    multiply(unit, &mut out, a, b, Some(&bias));
+                    for (out, exact) in out.iter().zip(&exact) {
+                        assert!(
+                            (out - exact).abs() < 1e-4,
+                            "{unit:?}, {m}x{k}x{n}: {out}, not {exact}"
+                        );
+                    }
                 }
             }
         }

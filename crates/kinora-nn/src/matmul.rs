@@ -139,8 +139,11 @@ pub(crate) fn product(
     {
         const WORTHWHILE: usize = 48;
         let smallest = a.rows.min(a.cols).min(b.cols);
-        if precision == Precision::Bf16 && smallest >= WORTHWHILE && crate::bf16::available() {
-            return crate::bf16::multiply(out, a, b, bias);
+        if precision == Precision::Bf16
+            && smallest >= WORTHWHILE
+            && let Some(unit) = crate::bf16::Unit::best()
+        {
+            return crate::bf16::multiply(unit, out, a, b, bias);
         }
     }
     #[cfg(not(target_arch = "x86_64"))]
