@@ -2,7 +2,7 @@
 
 use crate::{OpenError, diffusers};
 use kinora_models::wan::{Renamed, of_text, of_transformer};
-use kinora_nn::weights::read;
+use kinora_nn::weights::{Dtype, Encoding, read};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -23,10 +23,19 @@ pub struct Network {
     pub precision: BTreeMap<&'static str, u64>,
     /// Bytes of the files.
     pub bytes: u64,
-    /// Bytes in memory once it is loaded: all is worked with in 32 bits.
+    /// Bytes in memory if it is loaded whole, in 32 bits.
     pub memory: u64,
     /// Tensors that other blocks have and one lacks, and what no transformer is without.
     pub missing: Vec<String>,
+}
+
+impl Network {
+    /// Whether most of its numbers are 32-bit floats.
+    pub(crate) fn is_f32(&self) -> bool {
+        let all: u64 = self.precision.values().sum();
+        let plain = self.precision.get(Encoding::Plain(Dtype::F32).name());
+        plain.is_some_and(|numbers| 2 * numbers > all)
+    }
 }
 
 /// Whether a path is of weights by its name: a `.safetensors` or `.gguf` file, or a folder in the layout of diffusers.
@@ -133,7 +142,7 @@ fn recognise(shapes: &BTreeMap<String, Vec<usize>>) -> (String, &'static str) {
         };
         return (format!("Wan transformer, {size}"), layout);
     }
-    if let Some(shape) = renamed(of_text, "embedding") {
+    if let Some(shape) = renamed(of_text, "embedding.weight") {
         let layout = if has("token_embedding") {
             "original"
         } else {

@@ -28,6 +28,8 @@ pub struct Job<'a> {
     pub start: Option<Latents>,
     /// Where to keep the finished latents, before they are decoded.
     pub save_latents: Option<&'a Path>,
+    /// Bytes that weights read from files may hold between their uses; `None` is as many as there are.
+    pub weights: Option<u64>,
     /// Ends the work within a step when it becomes true.
     pub cancel: &'a AtomicBool,
 }
@@ -56,6 +58,9 @@ pub fn generate(job: &Job<'_>, mut on_event: impl FnMut(Event)) -> Result<Clip, 
         plan, conditioning, ..
     } = *job;
     conditioning.check(plan)?;
+    if let Some(most) = job.weights {
+        job.model.limit(most);
+    }
     let mut frames = held(job);
     let whole = job.model.geometry().whole;
     let windows = conditioning.windows(frames.len(), whole);

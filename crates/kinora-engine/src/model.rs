@@ -1,10 +1,12 @@
 //! Finding a model: one that is built in, by its name, or a folder with the same files.
 
-use crate::{checkpoint, diffusers};
+use crate::checkpoint::{self, Network};
+use crate::diffusers;
 use burn::tensor::Device;
 use kinora_models::kinora1::{self, Config, ConfigError, Defaults};
 use kinora_models::registry::{self, Files, ModelError, file};
 use kinora_models::{Family, Geometry, Model, wan};
+use kinora_nn::Precision;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::fs::{self, File};
@@ -44,8 +46,12 @@ pub struct About {
     pub defaults: Defaults,
     /// Bytes of its weight files.
     pub weight_bytes: u64,
-    /// Bytes in memory of its weights once it is loaded.
+    /// Bytes in memory of the weights that are there all the time once it is loaded.
     pub loaded_bytes: u64,
+    /// Bytes of the weights of each network that are read from its files while it works, and need not stay.
+    pub streamed_bytes: Vec<u64>,
+    /// Precision of the transformer's products, if none is asked for: that in which the weights are kept.
+    pub precision: Precision,
     /// What it can and can't do, as Markdown.
     pub card: String,
 }
@@ -152,6 +158,8 @@ impl ModelFiles {
                 weight_bytes: (files.vae.len() + files.dit.len()) as u64,
                 // In 32 bits, beside the 16-bit files.
                 loaded_bytes: 3 * (files.vae.len() + files.dit.len()) as u64,
+                streamed_bytes: Vec::new(),
+                precision: Precision::Bf16, // as it was trained
                 card: files.card.to_string(),
             },
             sha256: format!("{:x}", hash.finalize()),
@@ -163,6 +171,9 @@ impl ModelFiles {
         let config = diffusers::config(folder)?;
         let (networks, _) = checkpoint::networks(folder)?;
         let name = folder.file_name().unwrap_or(folder.as_os_str());
+        let (streamed, loaded): (Vec<&Network>, Vec<&Network>) =
+            networks.iter().partition(|network| network.place != "vae");
+        let loaded = loaded.into_iter();
         Ok(Self {
             about: About {
                 name: name.to_string_lossy().into_owned(),
@@ -172,7 +183,12 @@ impl ModelFiles {
                 two_transformers: config.boundary.is_some(),
                 defaults: diffusers::defaults(&config),
                 weight_bytes: networks.iter().map(|network| network.bytes).sum(),
-                loaded_bytes: networks.iter().map(|network| network.memory).sum(),
+                loaded_bytes: loaded.map(|network| network.memory).sum(),
+                streamed_bytes: streamed.iter().map(|network| network.bytes).collect(),
+                precision: match streamed.iter().any(|network| network.is_f32()) {
+                    true => Precision::F32,
+                    false => Precision::Bf16,
+                },
                 card: diffusers::card(folder)?,
             },
             sha256: diffusers::sha256(folder, &config)?,
@@ -190,20 +206,20 @@ impl ModelFiles {
         self.about.weight_bytes
     }
 
-    /// Builds the networks with their weights.
+    /// Builds the networks with their weights, to multiply in this precision.
     ///
     /// # Errors
     /// When a file can't be read or is damaged, or the files do not belong together.
-    pub fn load(&self, device: &Device) -> Result<Model, LoadError> {
+    pub fn load(&self, precision: Precision, device: &Device) -> Result<Model, LoadError> {
         match &self.kind {
             Kind::Kinora1(both) => {
-                let networks = kinora1::Networks::load(&both.1, device)?;
+                let networks = kinora1::Networks::load(&both.1, precision, device)?;
                 Ok(Model::Kinora1(Box::new(networks)))
             }
             Kind::Wan(both) => {
                 let (config, folder) = both.as_ref();
                 let files = diffusers::weights(folder, config)?;
-                let networks = wan::Networks::load(config.clone(), &files, device);
+                let networks = wan::Networks::load(config.clone(), files, precision, device);
                 let networks = networks.map_err(|source| OpenError::Wan {
                     path: folder.clone(),
                     source: Box::new(source),

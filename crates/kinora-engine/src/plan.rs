@@ -5,6 +5,7 @@ use crate::{Length, ModelFiles, Request, memory};
 use kinora_diffusion::Sampler;
 use kinora_media::{Fps, MediaError};
 use kinora_models::{Geometry, kinora1::latent_frames};
+use kinora_nn::Precision;
 use serde::{Deserialize, Serialize};
 
 /// Longest prompt, in characters.
@@ -51,6 +52,9 @@ pub struct Plan {
     pub shift: f64,
     /// Scale of the noise that fine detail begins from, 0 to 1: less is smoother, 1 is as in training.
     pub temperature: f64,
+    /// Precision of the transformer's products.
+    #[serde(default, skip_serializing_if = "Precision::is_f32")]
+    pub precision: Precision,
 }
 
 /// Why a request can't be carried out. Each is the asker's to mend.
@@ -199,8 +203,9 @@ pub fn plan(request: &Request, model: &ModelFiles, free: Option<u64>) -> Result<
             0.0,
             1.0,
         )?,
+        precision: request.precision.unwrap_or(model.about.precision),
     };
-    let need = memory::estimate(&plan, model);
+    let need = memory::estimate(&plan, model).least();
     match free {
         Some(free) if need > free => Err(PlanError::Memory {
             width,
@@ -229,6 +234,7 @@ impl Plan {
             sampler: Some(self.sampler.name().to_owned()),
             shift: Some(self.shift),
             temperature: Some(self.temperature),
+            precision: Some(self.precision),
         }
     }
 

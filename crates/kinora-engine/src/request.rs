@@ -1,6 +1,7 @@
 //! What somebody asked for, unchecked.
 
 use kinora_media::Fps;
+use kinora_nn::Precision;
 
 /// A request for a clip. What is `None` is the model's default; [`crate::plan`] checks the rest.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +30,8 @@ pub struct Request {
     pub shift: Option<f64>,
     /// Scale of the noise that fine detail begins from.
     pub temperature: Option<f64>,
+    /// Precision of the transformer's products.
+    pub precision: Option<Precision>,
 }
 
 /// How long a clip is.
@@ -53,6 +56,7 @@ impl Request {
             steps: None,
             guidance: None,
             guidance_2: None,
+            precision: None,
             sampler: None,
             shift: None,
             temperature: None,

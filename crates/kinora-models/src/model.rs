@@ -103,6 +103,15 @@ impl Model {
         }
     }
 
+    /// Lets at most so many bytes of a network's weights stay in memory between their uses, where they are read from files;
+    /// the numbers are the same.
+    pub fn limit(&self, most: u64) {
+        match self {
+            Self::Kinora1(_) => {}
+            Self::Wan(networks) => networks.limit(most),
+        }
+    }
+
     /// How much of a prompt is read.
     pub fn reading(&self, prompt: &str) -> Reading {
         match self {

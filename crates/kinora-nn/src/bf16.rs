@@ -6,17 +6,17 @@
 //! depends on the inner extent alone.
 
 mod amx;
+mod pack;
 
+use rayon::prelude::*;
 use std::arch::x86_64::{
     __m512bh, _mm512_add_ps, _mm512_dpbf16_ps, _mm512_loadu_si512, _mm512_mask_storeu_ps,
     _mm512_maskz_loadu_ps, _mm512_set1_epi32, _mm512_setzero_ps,
 };
 use std::mem::transmute;
 
-use multiversion::multiversion;
-use rayon::prelude::*;
-
-use crate::matmul::View;
+use crate::matmul::{Right, View};
+use pack::{pack_panels, pack_rows};
 
 /// Rows and columns of a tile of vectors: 24 of the 32 registers hold sums.
 const ROWS: usize = 12;
@@ -45,9 +45,9 @@ impl Unit {
 
     fn available(self) -> bool {
         match self {
-            Self::Tiles => amx::available(),
+            Self::Tiles => Self::Vectors.available() && amx::available(),
             Self::Vectors => {
-                is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bf16")
+                is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512bf16")
             }
         }
     }
@@ -66,16 +66,17 @@ pub(crate) fn multiply(
     unit: Unit,
     out: &mut [f32],
     a: View<'_>,
-    b: View<'_>,
+    b: Right<'_>,
     bias: Option<&[f32]>,
 ) {
     assert!(
         unit.available(),
         "this processor has no {unit:?} of bfloat16"
     );
-    let (m, k, n) = (a.rows, a.cols, b.cols);
+    let (m, k) = (a.rows, a.cols);
+    let [inner, n] = b.extents();
     assert!(
-        k == b.rows && out.len() == m * n && bias.is_none_or(|bias| bias.len() == n),
+        k == inner && out.len() == m * n && bias.is_none_or(|bias| bias.len() == n),
         "the operands of a matrix product do not fit together"
     );
     if out.is_empty() {
@@ -89,18 +90,21 @@ pub(crate) fn multiply(
         .max(1)
         .next_multiple_of(grain);
     let panels = n.div_ceil(COLS);
-    let mut right = vec![0u32; blocks * panels * pairs * COLS];
+    // Panel after panel, in each of them block after block.
+    let panel_words = blocks * pairs * COLS;
+    let mut right = vec![0u32; panels * panel_words];
     right
-        .par_chunks_mut(panels * pairs * COLS)
+        .par_chunks_mut(GROUP * panel_words)
         .enumerate()
-        .for_each(|(block, right)| {
-            right
-                .par_chunks_mut(GROUP * pairs * COLS)
-                .enumerate()
-                .for_each(|(group, right)| {
-                    let column = group * GROUP * COLS;
-                    pack_panels(right, COLS, pairs, b, 2 * pairs * block, column);
-                });
+        .for_each(|(group, right)| {
+            let first = group * GROUP * COLS;
+            b.columns(first..n.min(first + GROUP * COLS), |b| {
+                for block in 0..blocks {
+                    let right = &mut right[block * pairs * COLS..];
+                    // SAFETY: the processor has the instructions, asserted above.
+                    unsafe { pack_panels(right, [COLS, panel_words], pairs, b, 2 * pairs * block) };
+                }
+            });
         });
     let share = m.div_ceil(8 * rayon::current_num_threads());
     let chunk = share.next_multiple_of(tile_rows).min(8 * tile_rows);
@@ -116,16 +120,25 @@ pub(crate) fn multiply(
             let tiles = (unit == Unit::Tiles).then(amx::Tiles::new);
             let in_rows = a.col_stride == 1 || unit == Unit::Tiles;
             let mut left = vec![0u32; chunk * pairs];
-            for (block, right) in right.chunks_exact(panels * pairs * COLS).enumerate() {
+            let rows = out.len() / n;
+            let a = a.rows(i * chunk..i * chunk + rows);
+            for block in 0..blocks {
                 let start = 2 * pairs * block;
-                if in_rows {
-                    pack_rows(&mut left, pairs, a, i * chunk, start);
-                } else {
-                    pack_panels(&mut left, chunk, pairs, a.t(), start, i * chunk);
+                if rows < chunk || start + 2 * pairs > k {
+                    left.fill(0); // where nothing is packed
                 }
-                for (panel, right) in right.chunks_exact(pairs * COLS).enumerate() {
-                    for row in (0..out.len() / n).step_by(tile_rows) {
-                        let rows = tile_rows.min(out.len() / n - row);
+                // SAFETY: the processor has the instructions, asserted above.
+                unsafe {
+                    if in_rows {
+                        pack_rows(&mut left, pairs, a, start);
+                    } else {
+                        pack_panels(&mut left, [chunk, 0], pairs, a.t(), start);
+                    }
+                }
+                for (panel, right) in right.chunks_exact(panel_words).enumerate() {
+                    let right = &right[block * pairs * COLS..][..pairs * COLS];
+                    for row in (0..rows).step_by(tile_rows) {
+                        let rows = tile_rows.min(rows - row);
                         let cols = COLS.min(n - panel * COLS);
                         let out = &mut out[row * n + panel * COLS..];
                         if let Some(tiles) = &tiles {
@@ -219,144 +232,12 @@ impl Tile {
     }
 }
 
-/// Packs rows `start..` and columns `column..` of `x` into panels of `width` columns and `pairs`
-/// pairs of rows: word `p * width + j` of a panel gets its column `j` of rows `2p` and `2p + 1`.
-/// What lies outside `x` is zero.
-#[multiversion(targets = "simd")]
-#[allow(clippy::needless_lifetimes)] // The macro cannot do without.
-fn pack_panels<'a>(
-    out: &mut [u32],
-    width: usize,
-    pairs: usize,
-    x: View<'a>,
-    start: usize,
-    column: usize,
-) {
-    let rows = x.rows.saturating_sub(start).min(2 * pairs);
-    let cols = x.cols.saturating_sub(column).min(out.len() / pairs);
-    if cols * pairs < out.len() || rows < 2 * pairs {
-        out.fill(0);
-    }
-    if x.col_stride == 1 {
-        let row = |i: usize| &x.data[(start + i) * x.row_stride + column..][..cols];
-        for p in 0..rows / 2 {
-            let (even, odd) = (row(2 * p).chunks(width), row(2 * p + 1).chunks(width));
-            for (panel, (even, odd)) in even.zip(odd).enumerate() {
-                let out = &mut out[(panel * pairs + p) * width..];
-                for ((out, &even), &odd) in out.iter_mut().zip(even).zip(odd) {
-                    *out = pair_of(even, odd);
-                }
-            }
-        }
-        if rows % 2 == 1 {
-            for (j, &last) in row(rows - 1).iter().enumerate() {
-                out[(j / width * pairs + rows / 2) * width + j % width] = pair_of(last, 0.0);
-            }
-        }
-    } else {
-        for j in 0..cols {
-            let line = &x.data[(column + j) * x.col_stride + start..][..rows];
-            let first = j / width * pairs * width + j % width;
-            for (p, pair) in line.chunks(2).enumerate() {
-                out[first + p * width] = pair_of(pair[0], *pair.get(1).unwrap_or(&0.0));
-            }
-        }
-    }
-}
-
-/// Packs rows `row..` and columns `start..` of `x`: word `i * pairs + p` gets columns `2p` and
-/// `2p + 1` of row `i`. What lies outside `x` is zero.
-#[multiversion(targets = "simd")]
-#[allow(clippy::needless_lifetimes)] // The macro cannot do without.
-fn pack_rows<'a>(out: &mut [u32], pairs: usize, x: View<'a>, row: usize, start: usize) {
-    let rows = x.rows.saturating_sub(row).min(out.len() / pairs);
-    let cols = x.cols.saturating_sub(start).min(2 * pairs);
-    if rows * pairs < out.len() || cols < 2 * pairs {
-        out.fill(0);
-    }
-    if x.col_stride == 1 {
-        for (i, out) in out.chunks_exact_mut(pairs).enumerate().take(rows) {
-            let line = &x.data[(row + i) * x.row_stride + start..][..cols];
-            let (whole, rest) = line.as_chunks::<2>();
-            for (out, pair) in out.iter_mut().zip(whole) {
-                *out = pair_of(pair[0], pair[1]);
-            }
-            if let [last] = rest {
-                out[whole.len()] = pair_of(*last, 0.0);
-            }
-        }
-        return;
-    }
-    // Columns are contiguous: squares of words are turned in registers.
-    const SIDE: usize = 16;
-    let column = |c: usize| &x.data[(start + c) * x.col_stride + row..][..rows];
-    for i in (0..rows).step_by(SIDE) {
-        let height = SIDE.min(rows - i);
-        for p in (0..cols.div_ceil(2)).step_by(SIDE) {
-            let width = SIDE.min(cols.div_ceil(2) - p);
-            let mut square = [[0; SIDE]; SIDE];
-            for (q, words) in square.iter_mut().enumerate().take(width) {
-                let even = &column(2 * (p + q))[i..i + height];
-                if 2 * (p + q) + 1 < cols {
-                    let odd = &column(2 * (p + q) + 1)[i..i + height];
-                    for ((word, &even), &odd) in words.iter_mut().zip(even).zip(odd) {
-                        *word = pair_of(even, odd);
-                    }
-                } else {
-                    for (word, &even) in words.iter_mut().zip(even) {
-                        *word = pair_of(even, 0.0);
-                    }
-                }
-            }
-            for (j, out) in out[i * pairs..].chunks_mut(pairs).enumerate().take(height) {
-                for (out, words) in out[p..p + width].iter_mut().zip(&square) {
-                    *out = words[j];
-                }
-            }
-        }
-    }
-}
-
-#[inline(always)]
-fn pair_of(low: f32, high: f32) -> u32 {
-    round(low) >> 16 | round(high) & 0xffff_0000
-}
-
-/// The bits of `x`, of which the upper half is `x` rounded to the nearest bfloat16, ties to even.
-#[inline(always)]
-fn round(x: f32) -> u32 {
-    let bits = x.to_bits();
-    let rounded = bits.wrapping_add(0x7fff + (bits >> 16 & 1));
-    // Rounding could carry a NaN over into a number: keep it, and make it quiet.
-    if x.is_nan() {
-        bits | 0x40_0000
-    } else {
-        rounded
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::matmul::{self, Store, Threads};
     use crate::noise;
     use half::bf16;
-
-    #[test]
-    fn rounding_is_that_of_the_half_crate() {
-        let special = [
-            0.0,
-            -0.0,
-            f32::INFINITY,
-            f32::NEG_INFINITY,
-            1.003_906_2,
-            1.011_718_7,
-        ];
-        for x in noise::normal(1, 0, 1000).into_iter().chain(special) {
-            assert_eq!((round(x) >> 16) as u16, bf16::from_f32(x).to_bits(), "{x}");
-        }
-        assert!(f32::from_bits(round(f32::from_bits(0x7fff_ffff)) & 0xffff_0000).is_nan());
-    }
 
     #[test]
     fn products_equal_f32_products_of_rounded_inputs() {
@@ -386,7 +267,7 @@ mod tests {
                         continue;
                     }
                     let mut out = vec![f32::NAN; m * n];
-                    multiply(unit, &mut out, a, b, Some(&bias));
+                    multiply(unit, &mut out, a, Right::Dense(b), Some(&bias));
                     for (out, exact) in out.iter().zip(&exact) {
                         assert!(
                             (out - exact).abs() < 1e-4,

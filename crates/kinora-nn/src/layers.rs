@@ -1,9 +1,14 @@
 //! Small layers with seeded initial values.
 
-use burn::module::{Module, ModuleMapper, Param};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::module::{Module, ModuleMapper, Param, ParamId};
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
 
-use crate::{Precision, depthwise_conv3d, layer_norm, linear_in, noise, rms_norm_heads};
+use crate::weights::{Store, Stored, WeightsView};
+use crate::{
+    Precision, depthwise_conv3d, layer_norm, linear_in, linear_stored, noise, rms_norm_heads,
+};
 
 /// Added to variances and mean squares.
 const EPS: f32 = 1e-6;
@@ -17,6 +22,44 @@ pub struct Init {
     counter: u64,
     device: Device,
     precision: Precision,
+    /// If weights of linear layers stay in their files: the places that are waiting for them.
+    slots: Option<Slots>,
+}
+
+/// Places for weights that stay in their files, by the parameters in whose stead they are.
+#[derive(Clone, Debug, Default)]
+pub struct Slots(HashMap<ParamId, Slot>);
+
+impl Slots {
+    /// The place of a parameter's values.
+    pub(crate) fn get(&self, id: ParamId) -> Option<&Slot> {
+        self.0.get(&id)
+    }
+}
+
+/// A place for a weight `[out, in]` that stays in its file.
+#[derive(Clone, Debug)]
+pub(crate) struct Slot {
+    shape: [usize; 2],
+    weight: Arc<OnceLock<Stored>>,
+}
+
+impl Slot {
+    pub(crate) fn shape(&self) -> [usize; 2] {
+        self.shape
+    }
+
+    /// Takes a tensor of a store; `None` if it can't be used in place.
+    pub(crate) fn fill(&self, store: &Arc<Store>, tensor: &WeightsView<'_>) -> Option<()> {
+        let weight = store.weight(tensor, self.shape)?;
+        self.weight.set(weight).ok()
+    }
+
+    fn get(&self) -> &Stored {
+        self.weight
+            .get()
+            .expect("the weights of a module with slots are loaded before it is used")
+    }
 }
 
 impl Init {
@@ -27,7 +70,22 @@ impl Init {
             counter: 0,
             device: device.clone(),
             precision: Precision::F32,
+            slots: None,
         }
+    }
+
+    /// A source of zeros for all but the weights of linear layers and embeddings, for which it makes places: they stay in
+    /// their files ([`crate::weights::load_stored`]).
+    pub fn stored(device: &Device) -> Self {
+        Self {
+            slots: Some(Slots::default()),
+            ..Self::zeros(device)
+        }
+    }
+
+    /// The places that were made, and new ones from now on.
+    pub fn take_slots(&mut self) -> Slots {
+        self.slots.replace(Slots::default()).unwrap_or_default()
     }
 
     /// A source of zeros: the cheap start of a module that is about to be loaded.
@@ -37,7 +95,13 @@ impl Init {
             counter: 0,
             device: device.clone(),
             precision: Precision::F32,
+            slots: None,
         }
+    }
+
+    /// The device that values are made on.
+    pub fn device(&self) -> Device {
+        self.device.clone()
     }
 
     /// The same source; linear layers made with it work in `precision`.
@@ -51,6 +115,18 @@ impl Init {
             noise::truncated_normal(seed, stream, len, 2.0)
         });
         self.parameter(values, shape, std)
+    }
+
+    /// An empty parameter and the place of its values, if weights stay in their files.
+    fn slot(&mut self, shape: [usize; 2]) -> Option<(Param<Tensor<2>>, Slot)> {
+        let slots = self.slots.as_mut()?;
+        let slot = Slot {
+            shape,
+            weight: Arc::default(),
+        };
+        let empty = Param::from_tensor(Tensor::zeros([0, 0], &self.device));
+        slots.0.insert(empty.id, slot.clone());
+        Some((empty, slot))
     }
 
     /// A `[out, in]` weight, uniform within `sqrt(6 / (in + out))` (Glorot & Bengio, 2010).
@@ -80,7 +156,9 @@ impl Init {
         shape: [usize; D],
         scale: f32,
     ) -> Param<Tensor<D>> {
-        values.iter_mut().for_each(|v| *v *= scale);
+        if self.seed.is_some() {
+            values.iter_mut().for_each(|v| *v *= scale);
+        }
         Param::from_tensor(Tensor::from_data(
             TensorData::new(values, shape),
             &self.device,
@@ -109,22 +187,29 @@ pub fn randomised<M: Module>(module: M, seed: u64) -> M {
 /// An affine map of the last dimension.
 #[derive(Module, Debug)]
 pub struct Linear {
-    /// `[out, in]`.
+    /// `[out, in]`; empty if the weight stays in its file.
     pub weight: Param<Tensor<2>>,
     /// `[out]`.
     pub bias: Option<Param<Tensor<1>>>,
     /// Of the products, forward and backward.
     #[module(skip)]
     pub precision: Precision,
+    #[module(skip)]
+    slot: Option<Slot>,
 }
 
 impl Linear {
     /// A layer with a Xavier weight and a bias of zeros.
     pub fn new(inputs: usize, outputs: usize, init: &mut Init) -> Self {
+        let (weight, slot) = match init.slot([outputs, inputs]) {
+            Some((weight, slot)) => (weight, Some(slot)),
+            None => (init.xavier(outputs, inputs), None),
+        };
         Self {
-            weight: init.xavier(outputs, inputs),
+            weight,
             bias: Some(init.constant([outputs], 0.0)),
             precision: init.precision,
+            slot,
         }
     }
 
@@ -134,13 +219,73 @@ impl Linear {
             weight: init.constant([outputs, inputs], 0.0),
             bias: Some(init.constant([outputs], 0.0)),
             precision: init.precision,
+            slot: None,
         }
+    }
+
+    /// A layer of these values, `[out, in]` and `[out]`.
+    pub fn of(weight: Tensor<2>, bias: Tensor<1>, precision: Precision) -> Self {
+        Self {
+            weight: Param::from_tensor(weight),
+            bias: Some(Param::from_tensor(bias)),
+            precision,
+            slot: None,
+        }
+    }
+
+    /// The layer with its products in another precision.
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
+    }
+
+    /// The layer without its bias.
+    pub fn without_bias(self) -> Self {
+        Self { bias: None, ..self }
     }
 
     /// `x` `[..., in]` to `[..., out]`.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         let bias = self.bias.as_ref().map(Param::val);
-        linear_in(self.precision, x, self.weight.val(), bias)
+        match &self.slot {
+            Some(slot) => linear_stored(self.precision, x, slot.get(), bias),
+            None => linear_in(self.precision, x, self.weight.val(), bias),
+        }
+    }
+}
+
+/// Rows of a table by their numbers.
+#[derive(Module, Debug)]
+pub struct Embedding {
+    /// `[rows, D]`; empty if the table stays in its file.
+    pub weight: Param<Tensor<2>>,
+    #[module(skip)]
+    slot: Option<Slot>,
+}
+
+impl Embedding {
+    /// A table of normal values of deviation one.
+    pub fn new(rows: usize, width: usize, init: &mut Init) -> Self {
+        let (weight, slot) = match init.slot([rows, width]) {
+            Some((weight, slot)) => (weight, Some(slot)),
+            None => (init.normal([rows, width], 1.0), None),
+        };
+        Self { weight, slot }
+    }
+
+    /// Rows `ids` `[L, D]`.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn forward(&self, ids: &[u32], device: &Device) -> Tensor<2> {
+        let Some(slot) = &self.slot else {
+            let ids: Vec<i32> = ids.iter().map(|&id| id as i32).collect();
+            let ids = Tensor::<1, Int>::from_data(TensorData::from(ids.as_slice()), device);
+            return self.weight.val().select(0, ids);
+        };
+        let (table, width) = (slot.get(), slot.shape[1]);
+        let row = |&id: &u32| table.rows(id as usize..id as usize + 1);
+        let values: Vec<f32> = ids.iter().flat_map(row).collect();
+        Tensor::from_data(TensorData::new(values, [ids.len(), width]), device)
     }
 }
 

@@ -19,9 +19,9 @@ pub mod noise;
 pub mod optim;
 pub mod weights;
 
-pub use layers::{DepthwiseConv3d, Init, LayerNorm, Linear, RmsNorm};
+pub use layers::{DepthwiseConv3d, Embedding, Init, LayerNorm, Linear, RmsNorm, Slots};
 pub use matmul::Precision;
 pub use ops::{
     RopeTable, attention, depthwise_conv3d, gated_residual, gelu, layer_norm, linear, linear_in,
-    modulate, rms_norm, rms_norm_heads, rope, silu,
+    linear_stored, modulate, rms_norm, rms_norm_heads, rope, silu,
 };

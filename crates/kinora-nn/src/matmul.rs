@@ -1,6 +1,10 @@
 //! A checked front to the matrix product of the `gemm` crate.
 
 use gemm::Parallelism;
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+
+use crate::weights::Stored;
 
 /// A matrix in a slice, with any strides.
 #[derive(Clone, Copy)]
@@ -43,6 +47,56 @@ impl<'a> View<'a> {
             cols: self.rows,
             row_stride: self.col_stride,
             col_stride: self.row_stride,
+        }
+    }
+}
+
+impl<'a> View<'a> {
+    /// Row `i`. Its elements must be neighbours.
+    pub(crate) fn row(self, i: usize) -> &'a [f32] {
+        debug_assert_eq!(self.col_stride, 1);
+        &self.data[i * self.row_stride..][..self.cols]
+    }
+
+    /// Some of the rows.
+    pub(crate) fn rows(self, rows: Range<usize>) -> Self {
+        Self {
+            data: &self.data[(rows.start * self.row_stride).min(self.data.len())..],
+            rows: rows.len(),
+            ..self
+        }
+    }
+}
+
+/// The right operand of a product, `[k, n]`.
+#[derive(Clone, Copy)]
+pub(crate) enum Right<'a> {
+    /// Floats in memory.
+    Dense(View<'a>),
+    /// The transpose of a weight `[n, k]` as a file has it.
+    Stored(&'a Stored),
+}
+
+impl Right<'_> {
+    /// `[k, n]`.
+    pub(crate) fn extents(self) -> [usize; 2] {
+        match self {
+            Self::Dense(b) => [b.rows, b.cols],
+            Self::Stored(weight) => {
+                let [n, k] = weight.shape();
+                [k, n]
+            }
+        }
+    }
+
+    /// What `work` makes of some of the columns.
+    pub(crate) fn columns<T>(self, columns: Range<usize>, work: impl FnOnce(View<'_>) -> T) -> T {
+        match self {
+            Self::Dense(b) => work(b.t().rows(columns).t()),
+            Self::Stored(weight) => {
+                let rows = weight.rows(columns.clone());
+                work(View::new(&rows, columns.len(), weight.shape()[1]).t())
+            }
         }
     }
 }
@@ -117,7 +171,8 @@ pub(crate) fn multiply(
 }
 
 /// The precision of the inputs of a matrix product; sums are f32 in any case.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// As they are.
     #[default]
@@ -127,36 +182,66 @@ pub enum Precision {
     Bf16,
 }
 
+impl Precision {
+    /// All there are.
+    pub const ALL: [Self; 2] = [Self::F32, Self::Bf16];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+        }
+    }
+
+    /// Whether inputs are multiplied as they are.
+    pub fn is_f32(&self) -> bool {
+        *self == Self::F32
+    }
+}
+
+/// Columns of a stored weight that are decoded for one f32 product: bounds what is decoded at once.
+const STORED_COLUMNS: usize = 512;
+
 /// `out = a * b + bias` at the given precision, over all threads; `out` is row-major.
 pub(crate) fn product(
     precision: Precision,
     out: &mut [f32],
     a: View<'_>,
-    b: View<'_>,
+    b: Right<'_>,
     bias: Option<&[f32]>,
 ) {
+    let [k, n] = b.extents();
     #[cfg(target_arch = "x86_64")]
     {
         const WORTHWHILE: usize = 48;
-        let smallest = a.rows.min(a.cols).min(b.cols);
         if precision == Precision::Bf16
-            && smallest >= WORTHWHILE
+            && a.rows.min(k).min(n) >= WORTHWHILE
             && let Some(unit) = crate::bf16::Unit::best()
         {
             return crate::bf16::multiply(unit, out, a, b, bias);
         }
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = precision;
-    let cols = b.cols;
+    let _ = (precision, k);
     let store = match bias {
         Some(bias) => {
-            for row in out.chunks_exact_mut(cols) {
+            for row in out.chunks_exact_mut(n) {
                 row.copy_from_slice(bias);
             }
             Store::Add
         }
         None => Store::Overwrite,
     };
-    multiply(out, cols, store, 1.0, a, b, Threads::All);
+    let at_once = match b {
+        Right::Dense(_) => n,
+        Right::Stored(_) => STORED_COLUMNS,
+    };
+    for first in (0..n).step_by(at_once.max(1)) {
+        b.columns(first..n.min(first + at_once), |b| {
+            let start = first.min(out.len());
+            let out = &mut out[start..];
+            multiply(out, n, store, 1.0, a, b, Threads::All);
+        });
+    }
 }

@@ -294,7 +294,7 @@ fn primitive<const D: usize>(tensor: Tensor<D>) -> FlexTensor {
 
 /// A parameter met on a visit.
 pub(crate) struct Visited {
-    id: ParamId,
+    pub(crate) id: ParamId,
     pub(crate) value: Array,
 }
 

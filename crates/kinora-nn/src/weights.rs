@@ -8,20 +8,24 @@ mod encoding;
 mod gguf;
 mod mapped;
 mod parse;
+mod stored;
 
 use burn::module::Module;
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use crate::layers::Slots;
 use crate::optim::{update, visit};
 pub use encoding::Encoding;
 pub use mapped::Mapped;
 pub use parse::{Weights, WeightsView};
+pub use stored::{Store, Stored};
 
 /// The tensor that says that 8-bit floats have scales beside them.
 const SCALED_MARK: &str = "scaled_fp8";
@@ -66,6 +70,8 @@ pub struct Mismatch {
     pub unexpected: Vec<String>,
     /// Name, shape in the model and shape in the file, where they differ.
     pub shapes: Vec<(String, Vec<usize>, Vec<usize>)>,
+    /// Matrices whose rows are no whole blocks of their number format.
+    pub blocks: Vec<String>,
 }
 
 impl std::fmt::Display for Mismatch {
@@ -79,6 +85,9 @@ impl std::fmt::Display for Mismatch {
         }
         for (name, model, file) in &self.shapes {
             parts.push(format!("{name} is {file:?} and should be {model:?}"));
+        }
+        for name in &self.blocks {
+            parts.push(format!("the rows of {name} are no whole blocks"));
         }
         f.write_str(&parts.join("; "))
     }
@@ -284,6 +293,28 @@ pub fn load_renamed<M: Module>(
     files: &[&[u8]],
     rename: impl Fn(&str, &[usize]) -> Option<(String, Vec<usize>)>,
 ) -> Result<M, WeightsError> {
+    load_parts(module, None, files, rename)
+}
+
+/// [`load_renamed`] of the files of a network, where the weights of layers that have a place in `slots` stay in their files.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_stored<M: Module>(
+    module: M,
+    slots: &Slots,
+    store: &Arc<Store>,
+    rename: impl Fn(&str, &[usize]) -> Option<(String, Vec<usize>)>,
+) -> Result<M, WeightsError> {
+    load_parts(module, Some((slots, store)), &store.files(), rename)
+}
+
+fn load_parts<M: Module>(
+    module: M,
+    stored: Option<(&Slots, &Arc<Store>)>,
+    files: &[&[u8]],
+    rename: impl Fn(&str, &[usize]) -> Option<(String, Vec<usize>)>,
+) -> Result<M, WeightsError> {
     let mut tensors = BTreeMap::new();
     for file in files {
         for (name, tensor) in read(file)?.tensors {
@@ -297,16 +328,26 @@ pub fn load_renamed<M: Module>(
     }
     let mut mismatch = Mismatch::default();
     let mut unexpected = tensors.clone();
+    let mut placed = BTreeSet::new();
     visit(&module, |name, parameter| {
-        let shape = parameter.value.shape();
+        let slot = stored.and_then(|(slots, store)| Some((slots.get(parameter.id)?, store)));
+        let shape = match &slot {
+            Some((slot, _)) => slot.shape().to_vec(),
+            None => parameter.value.shape().to_vec(),
+        };
         match unexpected.remove(name) {
             None => mismatch.missing.push(name.to_owned()),
             Some(tensor) if tensor.shape != shape => {
-                mismatch
-                    .shapes
-                    .push((name.to_owned(), shape.to_vec(), tensor.shape));
+                mismatch.shapes.push((name.to_owned(), shape, tensor.shape));
             }
-            Some(_) => {}
+            Some(tensor) => {
+                if let Some((slot, store)) = slot {
+                    if slot.fill(store, &tensor).is_none() {
+                        mismatch.blocks.push(name.to_owned());
+                    }
+                    placed.insert(name.to_owned());
+                }
+            }
         }
     });
     mismatch.unexpected = unexpected.into_keys().collect();
@@ -314,7 +355,9 @@ pub fn load_renamed<M: Module>(
         return Err(WeightsError::Mismatch(mismatch));
     }
     Ok(update(module, |name, _, values| {
-        values.copy_from_slice(&tensors[name].to_f32());
+        if !placed.contains(name) {
+            values.copy_from_slice(&tensors[name].to_f32());
+        }
     }))
 }
 

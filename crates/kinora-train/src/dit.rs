@@ -10,12 +10,12 @@ use crate::{
     given::given,
     heads::Heads,
     latents::{self, Latents},
-    order::{Order, Source},
+    order::{Batch, Order, Source},
     pixels::floats,
     places::{Places, Targets, presence},
     random::{Purpose, generator, stream},
     recognition,
-    run::{Event, Loss, Task},
+    run::{Event, Loss, Part, Task},
 };
 use burn::{
     module::Module,
@@ -42,8 +42,8 @@ pub struct Pupil {
     places: Places,
 }
 
-/// What one step learns from: samples, latents normalised.
-struct Batch {
+/// What a part of a step learns from: samples, latents normalised.
+struct Samples {
     /// `[B, T, h, w, C]`.
     clean: Tensor<5>,
     captions: Vec<Vec<u32>>,
@@ -99,9 +99,13 @@ impl DitTask {
         let mut shares = Vec::with_capacity(config.batches.len());
         for batch in &config.batches {
             let clips = clips.bucket(&batch.bucket)?;
-            if batch.frames % 4 != 1 || batch.frames > clips.bucket.frames || batch.batch == 0 {
+            if batch.frames % 4 != 1
+                || batch.frames > clips.bucket.frames
+                || !config.training.fills(batch.batch)
+            {
                 return Err(TrainError::Config(format!(
-                    "{batch:?}: frames are 1 + 4k and at most the bucket's {}, a batch has at least 1 sample",
+                    "{batch:?}: frames are 1 + 4k and at most the bucket's {}, a batch has at least 1 sample for each \
+                     of training.parts",
                     clips.bucket.frames
                 )));
             }
@@ -190,12 +194,13 @@ impl DitTask {
     }
 
     /// The text encoder's loss at naming attributes from captions of scenes that are never rendered.
-    fn naming_loss(&self, model: &Pupil, step: u64) -> Loss {
+    fn naming_loss(&self, model: &Pupil, step: u64, part: Part) -> Loss {
         let AttributesConfig { batch, .. } = self.config.attributes;
         let length = self.length(step);
         let (mut captions, mut classes) = (Vec::new(), Vec::new());
-        for sample in 0..batch {
-            let mut rng = generator(self.config.seed, Purpose::Naming, step * batch + sample);
+        for sample in part.range(batch as usize) {
+            let index = step * batch + sample as u64;
+            let mut rng = generator(self.config.seed, Purpose::Naming, index);
             let scene = Scene::sample_training(rng.random());
             captions.push(
                 self.tokenizer
@@ -218,9 +223,8 @@ impl DitTask {
         }
     }
 
-    /// The clips of `step`.
-    fn batch(&mut self, step: u64) -> Result<Batch, TrainError> {
-        let batch = self.order.at(step);
+    /// Part of the clips of `step`.
+    fn samples(&self, batch: &Batch, step: u64, part: Part) -> Result<Samples, TrainError> {
         let kind = &self.config.batches[batch.source];
         let (clips, cache) = &self.sources[batch.source];
         let stats = &self.model.latent;
@@ -229,7 +233,8 @@ impl DitTask {
         let length = self.length(step);
         let (mut clean, mut captions, mut classes) = (Vec::new(), Vec::new(), Vec::new());
         let (mut places, mut actors, mut known) = (Targets::default(), Vec::new(), Vec::new());
-        for &(record, pass) in &batch.records {
+        let records = &batch.records[part.range(batch.records.len())];
+        for &(record, pass) in records {
             let latent = cache.read(record, t)?;
             let channels = stats.mean.iter().zip(&stats.std).cycle();
             clean.extend(
@@ -251,10 +256,10 @@ impl DitTask {
                 false => vec![0.0; t * h * w],
             });
         }
-        let samples = batch.records.len();
+        let samples = records.len();
         let maps = [samples, t, h, w, 1];
         let some = known.iter().any(|&share| share > 0.0);
-        Ok(Batch {
+        Ok(Samples {
             clean: self.tensor(clean, [samples, t, h, w, channels]),
             captions,
             classes,
@@ -264,20 +269,27 @@ impl DitTask {
         })
     }
 
-    /// The flow-matching loss on the clips of `step`, and beside it those of naming attributes and of who is where.
-    fn flow_loss(&mut self, model: &Pupil, step: u64) -> Result<Loss, TrainError> {
-        let Batch {
+    /// The flow-matching loss on part of the clips of `step`, and beside it those of naming attributes and of who is where.
+    fn flow_loss(
+        &self,
+        model: &Pupil,
+        batch: &Batch,
+        step: u64,
+        part: Part,
+    ) -> Result<Loss, TrainError> {
+        let Samples {
             clean,
             captions,
             classes,
             places,
             actors,
             known,
-        } = self.batch(step)?;
+        } = self.samples(batch, step, part)?;
+        let index = part.index_at(step);
         let (samples, seed, flow) = (captions.len(), self.config.seed, &self.config.flow);
         let noise = noise::normal(
             seed,
-            stream(Purpose::Noise, step),
+            stream(Purpose::Noise, index),
             clean.dims().iter().product(),
         );
         let noise = self.tensor(noise, clean.dims());
@@ -286,7 +298,7 @@ impl DitTask {
             std: flow.sigma_deviation,
             shift: flow.sigma_shift,
         };
-        let sigma = levels.draw(seed, stream(Purpose::Level, step), samples);
+        let sigma = levels.draw(seed, stream(Purpose::Level, index), samples);
         let sigma = self.tensor(sigma, [samples, 1, 1, 1, 1]);
         let open = match &known {
             None => Tensor::ones([1, 1, 1, 1, 1], &self.device),
@@ -371,10 +383,24 @@ fn vocabulary() -> Vec<String> {
 impl Task for DitTask {
     type Model = Pupil;
 
-    fn loss(&mut self, model: &Pupil, step: u64) -> Result<Loss, TrainError> {
-        match step.checked_sub(self.config.attributes.steps) {
-            None => Ok(self.naming_loss(model, step)),
-            Some(step) => self.flow_loss(model, step),
+    /// Nothing while the text encoder learns alone.
+    type Batch = Option<Batch>;
+
+    fn batch(&mut self, step: u64) -> Option<Batch> {
+        let step = step.checked_sub(self.config.attributes.steps)?;
+        Some(self.order.at(step))
+    }
+
+    fn loss(
+        &self,
+        model: &Pupil,
+        batch: &Option<Batch>,
+        step: u64,
+        part: Part,
+    ) -> Result<Loss, TrainError> {
+        match batch {
+            None => Ok(self.naming_loss(model, step, part)),
+            Some(batch) => self.flow_loss(model, batch, step - self.config.attributes.steps, part),
         }
     }
 
@@ -408,6 +434,7 @@ impl Task for DitTask {
                 steps: self.config.sheet_steps,
                 guidance: f64::from(self.model.defaults.guidance),
                 guidance_2: None,
+                precision: Precision::F32,
                 sampler: export::sampler(&self.model.defaults)?,
                 shift: f64::from(self.model.defaults.shift),
                 temperature: f64::from(self.model.defaults.temperature),

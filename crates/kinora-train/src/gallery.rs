@@ -28,6 +28,7 @@ pub fn gallery(
                 conditioning: &Conditioning::default(),
                 start: None,
                 save_latents: None,
+                weights: None,
                 cancel: stop,
             };
             Ok(SheetRow {

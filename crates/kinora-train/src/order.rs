@@ -17,7 +17,7 @@ pub(crate) struct Source {
 
 /// The batch of one step.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Batch {
+pub struct Batch {
     /// Index of the source.
     pub source: usize,
     /// Its records, each with the pass over the data it belongs to.

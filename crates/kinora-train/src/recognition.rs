@@ -7,14 +7,14 @@ use crate::{
     config::{Gaze, RecogniserTraining, Split},
     known::Known,
     motion::motion,
-    order::{Order, Source},
+    order::{Batch, Order, Source},
     pixels::floats,
     places::Targets,
     portrait::Sitter,
     profile::Profile,
     random::{Purpose, generator},
     recogniser::{self, Recogniser, batch, pictures},
-    run::{Loss, Task},
+    run::{Loss, Part, Task},
     shards::{read_json, write_atomic},
 };
 use burn::tensor::{Device, Tensor};
@@ -79,6 +79,11 @@ impl RecogniserTask {
                     "{batch:?}: the recogniser learns from pictures of {}x{}, not {width}x{height}",
                     recogniser::WIDTH,
                     recogniser::HEIGHT
+                )));
+            }
+            if !config.training.fills(batch.batch) {
+                return Err(TrainError::Config(format!(
+                    "{batch:?}: a batch has at least 1 sample for each of training.parts"
                 )));
             }
             sources.push(Source {
@@ -176,11 +181,23 @@ impl RecogniserTask {
 impl Task for RecogniserTask {
     type Model = Recogniser;
 
-    fn loss(&mut self, model: &Recogniser, step: u64) -> Result<Loss, TrainError> {
-        let chosen = self.order.at(step);
+    type Batch = Batch;
+
+    fn batch(&mut self, step: u64) -> Batch {
+        self.order.at(step)
+    }
+
+    fn loss(
+        &self,
+        model: &Recogniser,
+        chosen: &Batch,
+        step: u64,
+        part: Part,
+    ) -> Result<Loss, TrainError> {
         let kind = &self.config.batches[chosen.source];
         let clips = self.clips.bucket(&kind.bucket)?;
-        let records: Vec<u64> = chosen.records.iter().map(|(record, _)| *record).collect();
+        let records = &chosen.records[part.range(chosen.records.len())];
+        let records: Vec<u64> = records.iter().map(|(record, _)| *record).collect();
         let pictures: Vec<Vec<f32>> = records
             .par_iter()
             .map(|&clip| look_at(clips, clip))
@@ -195,7 +212,7 @@ impl Task for RecogniserTask {
                 self.whole_loss(model, clips, &records, pictures, &owners),
             ),
             Gaze::Actors => {
-                let seed = [self.config.seed, step];
+                let seed = [self.config.seed, part.index_at(step)];
                 (
                     "actors",
                     self.actors_loss(model, clips, &records, &pictures, &owners, seed),

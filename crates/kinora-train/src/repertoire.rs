@@ -217,6 +217,7 @@ impl Bench<'_> {
             conditioning: &task.conditioning,
             start: None,
             save_latents: None,
+            weights: None,
             cancel: self.stop,
         };
         Ok(generate(&job, |_| ())?.part(task.keep.clone())?)

@@ -6,18 +6,25 @@ use crate::{
     journal::{Entry, Journal, read_journal},
     schedule::Schedule,
 };
-use burn::{module::Module, tensor::Tensor};
+use burn::{
+    module::{Module, ModuleMapper, Param},
+    tensor::Tensor,
+};
 use kinora_media::{Chart, Series, save_png};
 use kinora_nn::optim::{AdamW, AdamWConfig, Ema, Grads};
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
+    ops::Range,
+    panic::resume_unwind,
     path::Path,
     sync::atomic::{AtomicBool, Ordering},
+    thread,
     time::{Duration, Instant},
 };
 
-/// The loss of one batch.
+/// The loss of one part of a batch.
 pub struct Loss {
     /// A scalar whose gradient is the loss' gradient.
     pub backward: Tensor<1>,
@@ -25,17 +32,52 @@ pub struct Loss {
     pub value: f32,
     /// What it is made of, for the journal.
     pub parts: BTreeMap<String, f32>,
-    /// Samples in the batch.
+    /// Samples in the part.
     pub samples: usize,
 }
 
-/// What is trained: the model, its data and its loss. The loop knows nothing else of them.
-pub trait Task {
-    /// The model.
-    type Model: Module;
+/// One of the parts that a batch is cut into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Which.
+    pub index: usize,
+    /// How many there are.
+    pub of: usize,
+}
 
-    /// The loss of the batch of `step`. It hangs on the model and the step alone, so that a resumed run is exact.
-    fn loss(&mut self, model: &Self::Model, step: u64) -> Result<Loss, TrainError>;
+impl Part {
+    /// All of a batch.
+    pub const WHOLE: Self = Self { index: 0, of: 1 };
+
+    /// Its share of `count` samples.
+    pub fn range(self, count: usize) -> Range<usize> {
+        self.index * count / self.of..(self.index + 1) * count / self.of
+    }
+
+    /// What tells its random streams at `step` from those of all other parts and steps.
+    pub(crate) fn index_at(self, step: u64) -> u64 {
+        step * self.of as u64 + self.index as u64
+    }
+}
+
+/// What is trained: the model, its data and its loss. The loop knows nothing else of them.
+pub trait Task: Sync {
+    /// The model.
+    type Model: Module + Sync;
+    /// What a step learns from.
+    type Batch: Sync;
+
+    /// The batch of `step`. It hangs on the step alone, so that a resumed run is exact.
+    fn batch(&mut self, step: u64) -> Self::Batch;
+
+    /// The loss of a part of the batch of `step`.
+    fn loss(
+        &self,
+        model: &Self::Model,
+        batch: &Self::Batch,
+        step: u64,
+        part: Part,
+    ) -> Result<Loss, TrainError>;
 
     /// Looks at the averaged model after `step` steps: draws sheets, measures held-out clips. Says in a line what it saw.
     fn observe(
@@ -57,10 +99,20 @@ pub struct LoopConfig {
     pub schedule: Schedule,
     /// AdamW and the average.
     pub optimiser: OptimiserConfig,
+    /// Parts of a batch that are worked at side by side, each on its share of the cores: one a core keeps them all busy.
+    /// The result hangs on it, and not on the cores that there are.
+    pub parts: usize,
     /// Minutes between checkpoints.
     pub checkpoint_minutes: f64,
     /// Minutes between observations.
     pub observe_minutes: f64,
+}
+
+impl LoopConfig {
+    /// Whether a batch of so many samples has one for each part.
+    pub(crate) fn fills(&self, samples: usize) -> bool {
+        samples >= self.parts.max(1)
+    }
 }
 
 /// Settings of AdamW, of gradient clipping and of the weights' average.
@@ -171,6 +223,14 @@ pub fn run<T: Task>(
         stop,
         report,
     } = control;
+    if config.parts == 0 {
+        return Err(TrainError::Config("a batch has at least 1 part".into()));
+    }
+    let threads = (rayon::current_num_threads() / config.parts).max(1);
+    let worker = || ThreadPoolBuilder::new().num_threads(threads).build();
+    let workers: Vec<ThreadPool> = (0..config.parts)
+        .map(|_| worker().map_err(|error| TrainError::Config(error.to_string())))
+        .collect::<Result<_, _>>()?;
     folder.begin(description, resume)?;
     let mut training = Training {
         adam: AdamW::new(config.optimiser.adam()),
@@ -196,7 +256,7 @@ pub fn run<T: Task>(
     let mut end = minutes.map(Timer::new).transpose()?;
     let total = config.schedule.total;
     while training.state.step < total {
-        let (next, entry) = step(task, training, config)?;
+        let (next, entry) = step(task, training, config, &workers)?;
         training = next;
         journal.add(&path, &entry)?;
         report(Event::Step(pace.after(&entry, total)));
@@ -223,10 +283,89 @@ fn averaged<M: Module>(training: &Training<M>) -> M {
     training.average.apply(training.model.valid())
 }
 
+/// The work of all parts of a step.
+struct Step {
+    /// Summed.
+    grads: Grads,
+    /// The mean.
+    value: f32,
+    /// Means.
+    parts: BTreeMap<String, f32>,
+    samples: usize,
+}
+
+/// Losses and gradients of the batch of `step`, a part on each of the workers.
+fn gradient<T: Task>(
+    task: &mut T,
+    model: &T::Model,
+    step: u64,
+    workers: &[ThreadPool],
+) -> Result<Step, TrainError> {
+    let batch = task.batch(step);
+    let (task, of) = (&*task, workers.len());
+    let work = |index| -> Result<Step, TrainError> {
+        // Parameters of its own, so that the parts' graphs have nothing in common.
+        let model = forked(model);
+        let Loss {
+            backward,
+            value,
+            parts,
+            samples,
+        } = task.loss(&model, &batch, step, Part { index, of })?;
+        Ok(Step {
+            grads: Grads::take(&model, &mut backward.backward()),
+            value,
+            parts,
+            samples,
+        })
+    };
+    let steps: Vec<Result<Step, TrainError>> = thread::scope(|scope| {
+        let work = &work;
+        let running: Vec<_> = (workers.iter().enumerate())
+            .map(|(index, worker)| scope.spawn(move || worker.install(|| work(index))))
+            .collect();
+        let end = |thread: thread::ScopedJoinHandle<'_, _>| {
+            thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+        };
+        running.into_iter().map(end).collect()
+    });
+    let share = 1.0 / of as f32;
+    let mut sum: Option<Step> = None;
+    for step in steps {
+        let mut step = step?;
+        step.value *= share;
+        step.parts.values_mut().for_each(|value| *value *= share);
+        match &mut sum {
+            None => sum = Some(step),
+            Some(sum) => {
+                sum.grads.add(step.grads);
+                sum.value += step.value;
+                sum.samples += step.samples;
+                for (name, value) in step.parts {
+                    *sum.parts.entry(name).or_insert(0.0) += value;
+                }
+            }
+        }
+    }
+    Ok(sum.expect("there is at least one part"))
+}
+
+/// The same values as leaves of another graph.
+fn forked<M: Module>(model: &M) -> M {
+    struct Fork;
+    impl ModuleMapper for Fork {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            param.map(|values| values.detach().require_grad())
+        }
+    }
+    model.clone().map(&mut Fork)
+}
+
 fn step<T: Task>(
     task: &mut T,
     training: Training<T::Model>,
     config: &LoopConfig,
+    workers: &[ThreadPool],
 ) -> Result<(Training<T::Model>, Entry), TrainError> {
     let Training {
         model,
@@ -236,12 +375,12 @@ fn step<T: Task>(
     } = training;
     let start = Instant::now();
     let rate = config.schedule.at(state.step);
-    let Loss {
-        backward,
+    let Step {
+        grads,
         value,
         parts,
         samples,
-    } = task.loss(&model, state.step)?;
+    } = gradient(task, &model, state.step, workers)?;
     let diverged = |what| TrainError::Diverged {
         step: state.step,
         what,
@@ -249,13 +388,13 @@ fn step<T: Task>(
     if !value.is_finite() {
         return Err(diverged("loss"));
     }
-    let grads = Grads::take(&model, &mut backward.backward());
-    let norm = grads.norm();
+    let share = 1.0 / workers.len() as f32;
+    let norm = share * grads.norm();
     if !norm.is_finite() {
         return Err(diverged("gradient"));
     }
     let scale = (config.optimiser.clip / norm.max(f32::MIN_POSITIVE)).min(1.0);
-    let model = adam.step(model, &grads, rate as f32, scale);
+    let model = adam.step(model, &grads, rate as f32, scale * share);
     average.update(&model, config.optimiser.average_after(state.step));
     let seconds = start.elapsed().as_secs_f64();
     let state = State {

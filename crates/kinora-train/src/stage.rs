@@ -159,6 +159,7 @@ pub fn evaluate_stage(
             conditioning: &Conditioning::default(),
             start: None,
             save_latents: None,
+            weights: None,
             cancel: stop,
         };
         let painted = generate(&job, |_| ())?.into_frames().concat();

@@ -10,7 +10,7 @@ use crate::{
     pixels::{self, floats},
     principal::PatchSums,
     random::{Purpose, generator, stream},
-    run::{Loss, Task},
+    run::{Loss, Part, Task},
 };
 use burn::{
     module::Module,
@@ -68,10 +68,11 @@ impl VaeTask {
             if crop.width % 16 != 0
                 || crop.height % 16 != 0
                 || crop.frames % 4 != 1
-                || crop.batch == 0
+                || !config.training.fills(crop.batch)
             {
                 return Err(TrainError::Config(format!(
-                    "{crop:?}: sizes are multiples of 16, frames are 1 + 4k"
+                    "{crop:?}: sizes are multiples of 16, frames are 1 + 4k, a batch has at least 1 sample for each of \
+                     training.parts"
                 )));
             }
             if eligible(&clips, *crop).next().is_none() {
@@ -102,7 +103,7 @@ impl VaeTask {
         let device = Device::flex();
         let mut sums = PatchSums::new(Vae::PATCH, &device);
         for step in 0..CODE_BATCHES {
-            let (values, dims) = self.batch(step)?;
+            let (values, dims) = self.crops(step, Part::WHOLE)?;
             let crops = Tensor::<5>::from_data(TensorData::new(values, dims), &device);
             sums = sums.with(Vae::patches(crops));
         }
@@ -112,7 +113,7 @@ impl VaeTask {
         let plain = vae.valid();
         let mut sums = PatchSums::new(Vae::FINE_PATCH, &device);
         for step in 0..STEM_BATCHES {
-            let (values, dims) = self.batch(step)?;
+            let (values, dims) = self.crops(step, Part::WHOLE)?;
             let crops = Tensor::<5>::from_data(TensorData::new(values, dims), &device);
             let copies = plain.decode(plain.encode(crops));
             sums = sums.with(Vae::fine_patches(copies));
@@ -126,7 +127,7 @@ impl VaeTask {
     fn with_smoother(&self, vae: Vae) -> Result<Vae, TrainError> {
         let plain = vae.valid();
         let latents = |step: u64| {
-            let (values, dims) = self.batch(step)?;
+            let (values, dims) = self.crops(step, Part::WHOLE)?;
             let crops = Tensor::<5>::from_data(TensorData::new(values, dims), &Device::flex());
             Ok::<_, TrainError>(plain.encode(crops)) // (B, T, h, w, C)
         };
@@ -185,7 +186,8 @@ impl VaeTask {
     }
 
     /// A batch of crops `[B, T, H, W, 3]` as plain numbers; a pure function of the step.
-    fn batch(&self, step: u64) -> Result<(Vec<f32>, [usize; 5]), TrainError> {
+    /// A part of the crops of `step`, and their shape `[B, T, H, W, 3]`.
+    fn crops(&self, step: u64, part: Part) -> Result<(Vec<f32>, [usize; 5]), TrainError> {
         let mut rng = generator(self.config.seed, Purpose::Order, step);
         let total: f64 = self.config.crops.iter().map(|crop| crop.weight).sum();
         let mut ticket = rng.random::<f64>() * total;
@@ -196,13 +198,14 @@ impl VaeTask {
         });
         let crop = self.config.crops[choice.unwrap_or(last)];
         let sources: Vec<&Clips> = eligible(&self.clips, crop).collect();
-        let samples = (0..crop.batch as u64)
+        let samples = part
+            .range(crop.batch)
             .into_par_iter()
-            .map(|sample| self.crop(&crop, &sources, step << 8 | sample))
+            .map(|sample| self.crop(&crop, &sources, step << 8 | sample as u64))
             .collect::<Result<Vec<_>, _>>()?;
         Ok((
             samples.concat(),
-            [crop.batch, crop.frames, crop.height, crop.width, 3],
+            [samples.len(), crop.frames, crop.height, crop.width, 3],
         ))
     }
 
@@ -257,16 +260,20 @@ fn eligible(clips: &ClipCache, crop: CropConfig) -> impl Iterator<Item = &Clips>
 
 impl Task for VaeTask {
     type Model = Vae;
+    /// Each part cuts its own crops.
+    type Batch = ();
 
-    fn loss(&mut self, model: &Vae, step: u64) -> Result<Loss, TrainError> {
+    fn batch(&mut self, _: u64) {}
+
+    fn loss(&self, model: &Vae, (): &(), step: u64, part: Part) -> Result<Loss, TrainError> {
         let loss = &self.config.loss;
-        let (target, dims) = self.batch(step)?;
+        let (target, dims) = self.crops(step, part)?;
         let video = Tensor::<5>::from_data(TensorData::new(target.clone(), dims), &self.device);
         let latent = model.encode(video); // (B, 1+k, H/16, W/16, C)
         let shape = latent.shape();
         let noise = noise::normal(
             self.config.seed,
-            stream(Purpose::Noise, step),
+            stream(Purpose::Noise, part.index_at(step)),
             shape.num_elements(),
         );
         let noise =

@@ -22,7 +22,7 @@ fn main() -> Result<()> {
     let files = ModelFiles::open(&name)?;
     let plan = plan(&Request::new(PROMPT, 7), &files, None)?;
     let device = Device::flex();
-    let model = files.load(&device)?;
+    let model = files.load(files.about.precision, &device)?;
     let loaded = began.elapsed();
 
     let (mut first, mut sampled) = (Duration::ZERO, Duration::ZERO);
@@ -33,6 +33,7 @@ fn main() -> Result<()> {
         conditioning: &Conditioning::default(),
         start: None,
         save_latents: None,
+        weights: None,
         cancel: &AtomicBool::new(false),
     };
     let clip = generate(&job, |event| match event {
@@ -68,7 +69,7 @@ fn main() -> Result<()> {
     println!(
         "{:<28} {:>7} MB",
         "memory, foreseen",
-        kinora_engine::estimate(&plan, &files) / 1_000_000
+        kinora_engine::estimate(&plan, &files).peak() / 1_000_000
     );
     if let Some(peak) = peak_memory() {
         println!("{:<28} {:>7} MB", "memory, at the peak", peak / 1_000_000);

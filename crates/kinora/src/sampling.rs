@@ -6,8 +6,8 @@ use crate::{interrupt, machine};
 use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use kinora_engine::{
-    Conditioning, Device, EngineError, Job, Latents, Model, ModelFiles, Plan, Reading, Recipe,
-    Request, Sampler, generate, plan,
+    Conditioning, Device, EngineError, Job, Latents, Model, ModelFiles, Plan, Precision, Reading,
+    Recipe, Request, Sampler, estimate, generate, plan,
 };
 use kinora_media::{Clip, Output, Shape, SheetRow, contact_sheet, save_png, write};
 use serde::Serialize;
@@ -49,6 +49,12 @@ pub struct SamplingArgs {
     /// How much noise fine detail begins from, 0 to 1: less is smoother, more has texture and grain
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
     pub temperature: Option<f64>,
+    /// Precision of the transformer's products; that of the weights' files if not given
+    #[arg(long, value_name = "NAME", value_parser = precision)]
+    pub precision: Option<Precision>,
+    /// Memory to stay below: weights that then have no room are read again at each use, to the same result
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    pub max_memory: Option<u64>,
     #[arg(long, value_name = "NAME", help = format!("How the steps are taken: {}", Sampler::ALL.map(Sampler::name).join(", ")))]
     pub sampler: Option<String>,
 }
@@ -81,8 +87,17 @@ impl SamplingArgs {
         request.guidance = self.guidance.or(request.guidance);
         request.guidance_2 = self.guidance_2.or(request.guidance_2);
         request.temperature = self.temperature.or(request.temperature);
+        request.precision = self.precision.or(request.precision);
         request.sampler = self.sampler.clone().or(request.sampler);
         Ok(request)
+    }
+
+    /// Bytes that may be taken, as far as that is known: what is free, or less if the flag says so.
+    pub fn memory(&self) -> Option<u64> {
+        machine::free_memory()
+            .into_iter()
+            .chain(self.max_memory)
+            .min()
     }
 
     /// The model that the flag names, or else `recipe`, or else the default one.
@@ -93,9 +108,43 @@ impl SamplingArgs {
     }
 }
 
-/// Checks `request` against the model and the memory that is free.
-pub fn planned(request: &Request, files: &ModelFiles) -> Result<Plan> {
-    Ok(plan(request, files, machine::free_memory()).map_err(EngineError::from)?)
+/// Checks `request` against the model and the memory that may be taken.
+pub fn planned(request: &Request, files: &ModelFiles, memory: Option<u64>) -> Result<Plan> {
+    Ok(plan(request, files, memory).map_err(EngineError::from)?)
+}
+
+/// A precision by its name.
+fn precision(name: &str) -> Result<Precision, String> {
+    let found = Precision::ALL.into_iter().find(|p| p.name() == name);
+    found.ok_or_else(|| {
+        let names = Precision::ALL.map(Precision::name);
+        format!("it can be {}", names.join(" or "))
+    })
+}
+
+/// Bytes: `6GB`, `500 MB`, `2GiB`, or a number of them.
+fn bytes(text: &str) -> Result<u64, String> {
+    const UNITS: [(&str, f64); 7] = [
+        ("KiB", 1024.0),
+        ("MiB", 1_048_576.0),
+        ("GiB", 1_073_741_824.0),
+        ("kB", 1e3),
+        ("MB", 1e6),
+        ("GB", 1e9),
+        ("", 1.0),
+    ];
+    let unit = |(unit, size): &(&str, f64)| {
+        let end = text.len().checked_sub(unit.len())?;
+        let matches = text.is_char_boundary(end) && text[end..].eq_ignore_ascii_case(unit);
+        matches.then_some((&text[..end], *size))
+    };
+    UNITS
+        .iter()
+        .find_map(unit)
+        .and_then(|(number, size)| Some((number.trim().parse::<f64>().ok()?, size)))
+        .filter(|(number, _)| number.is_finite() && *number > 0.0)
+        .map(|(number, size)| (number * size) as u64)
+        .ok_or_else(|| "say it like 6GB or 500MB".to_owned())
 }
 
 /// 32 bits: short to type, and exact in any JSON reader.
@@ -111,6 +160,7 @@ pub struct Painter {
     files: ModelFiles,
     model: Model,
     device: Device,
+    memory: Option<u64>,
     stop: Arc<AtomicBool>,
 }
 
@@ -126,15 +176,17 @@ pub struct Made {
 }
 
 impl Painter {
-    /// Loads the model. From here on Ctrl-C stops the work instead of the program.
-    pub fn new(files: ModelFiles) -> Result<Self> {
+    /// Loads the model, to multiply in this precision and to take so many bytes of memory, as far as that is known. From here on
+    /// Ctrl-C stops the work instead of the program.
+    pub fn new(files: ModelFiles, precision: Precision, memory: Option<u64>) -> Result<Self> {
         let stop = interrupt::listen()?;
         let device = Device::flex();
-        let model = files.load(&device).map_err(EngineError::from)?;
+        let model = files.load(precision, &device).map_err(EngineError::from)?;
         Ok(Self {
             files,
             model,
             device,
+            memory,
             stop,
         })
     }
@@ -161,6 +213,9 @@ impl Painter {
             conditioning,
             start,
             save_latents,
+            weights: self
+                .memory
+                .map(|memory| estimate(plan, &self.files).room(memory)),
             cancel: &self.stop,
         };
         let clip = generate(&job, |event| progress.show(event))?;

@@ -4,7 +4,7 @@ use super::{Config, Kinora1, SIZE_MULTIPLE, SPATIAL_COMPRESSION, Text, Tokenizer
 use crate::model::{Geometry, Reading};
 use crate::registry::{Files, ModelError, file};
 use burn::tensor::{Device, Tensor};
-use kinora_nn::{Init, weights};
+use kinora_nn::{Init, Precision, weights};
 
 /// Most frames that are painted at once: the longest clips of the training.
 const WHOLE: usize = 49;
@@ -27,7 +27,7 @@ impl Networks {
     ///
     /// # Errors
     /// When a file is damaged, or the files do not belong together.
-    pub fn load(files: &Files, device: &Device) -> Result<Self, ModelError> {
+    pub fn load(files: &Files, precision: Precision, device: &Device) -> Result<Self, ModelError> {
         let config = Config::from_json(&files.config)?;
         let tokenizer = Tokenizer::from_json(&files.vocabulary)?;
         if tokenizer.len() > config.text.vocabulary {
@@ -44,6 +44,7 @@ impl Networks {
                     source,
                 }
             })?;
+        let mut init = init.with_precision(precision);
         let painter =
             weights::load(Kinora1::new(&config, &mut init), &files.dit).map_err(|source| {
                 ModelError::Weights {

@@ -29,17 +29,12 @@ impl Smoother {
 
     /// The map that changes nothing.
     pub(super) fn new(channels: usize, init: &mut Init) -> Self {
-        let linear = Linear::zeros(Self::inputs(channels), channels, init);
-        let device = linear.weight.device();
+        let device = init.device();
         let rest = Self::inputs(channels) - channels;
         let same = Tensor::<2>::eye(channels, &device);
         let weight = Tensor::cat(vec![same, Tensor::zeros([channels, rest], &device)], 1);
         Self {
-            linear: Linear {
-                weight: Param::from_tensor(weight),
-                precision: Precision::F32,
-                ..linear
-            },
+            linear: Linear::of(weight, Tensor::zeros([channels], &device), Precision::F32),
         }
     }
 

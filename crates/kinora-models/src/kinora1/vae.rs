@@ -69,10 +69,8 @@ impl Vae {
 
     /// Fresh weights from the initialiser's seed; the refiner adds nothing yet. The code is always in full precision.
     pub fn new(config: &VaeConfig, init: &mut Init) -> Self {
-        let mut code = |inputs, outputs| Linear {
-            precision: Precision::F32,
-            ..Linear::new(inputs, outputs, init)
-        };
+        let mut code =
+            |inputs, outputs| Linear::new(inputs, outputs, init).with_precision(Precision::F32);
         Self {
             encode: code(Self::PATCH, config.latent_channels),
             decode: code(config.latent_channels, Self::PATCH),
@@ -92,11 +90,7 @@ impl Vae {
         let components = Tensor::<2>::from_data(components, &device);
         let mean = Tensor::<1>::from_data(TensorData::new(code.mean.clone(), [patch]), &device);
         let offset = (components.clone() * mean.clone().unsqueeze::<2>()).sum_dim(1);
-        let linear = |weight, bias| Linear {
-            weight: Param::from_tensor(weight),
-            bias: Some(Param::from_tensor(bias)),
-            precision: Precision::F32,
-        };
+        let linear = |weight, bias| Linear::of(weight, bias, Precision::F32);
         let back = components.clone().transpose() / (code.scale * code.scale);
         self.encode = linear(components, -offset.squeeze_dim::<1>(1));
         self.decode = linear(back, mean);
@@ -114,13 +108,9 @@ impl Vae {
         let whitening = Tensor::<2>::from_data(TensorData::new(whitening, [patch, patch]), &device);
         let bias = Tensor::<2>::from_data(TensorData::new(bias, [patch, 1]), &device);
         let mixing = stem.weight.val();
-        self.refiner.stem = Linear {
-            weight: Param::from_tensor(mixing.clone().matmul(whitening).detach()),
-            bias: Some(Param::from_tensor(
-                mixing.matmul(bias).squeeze_dim::<1>(1).detach(),
-            )),
-            precision: stem.precision,
-        };
+        let weight = mixing.clone().matmul(whitening).detach();
+        let bias = mixing.matmul(bias).squeeze_dim::<1>(1).detach();
+        self.refiner.stem = Linear::of(weight, bias, stem.precision);
         self
     }
 

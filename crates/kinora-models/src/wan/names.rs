@@ -82,7 +82,7 @@ fn of_block(part: &str) -> Option<String> {
 pub fn of_text(name: &str, shape: &[usize]) -> Renamed {
     let plain = |name: String| Some((name, shape.to_vec()));
     match name {
-        "shared.weight" | "token_embedding.weight" => return plain("embedding".into()),
+        "shared.weight" | "token_embedding.weight" => return plain("embedding.weight".into()),
         // The same tensor again.
         "encoder.embed_tokens.weight" => return None,
         "encoder.final_layer_norm.weight" | "norm.weight" => return plain("norm".into()),

@@ -1,16 +1,19 @@
 //! The networks of a checkpoint together, from the files of its diffusers folder.
 
+use super::Renamed;
 use super::{
     TextConfig, TextEncoder, Transformer, TransformerConfig, Vae, VaeCache, VaeConfig, of_text,
     of_transformer, of_vae,
 };
 use crate::kinora1::channels;
 use crate::model::{Geometry, Levels, Reading};
+use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use kinora_nn::weights::Mapped;
-use kinora_nn::{Init, weights};
+use kinora_nn::weights::{Mapped, Store};
+use kinora_nn::{Init, Precision, weights};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use std::sync::Arc;
 use tokenizers::Tokenizer;
 
 /// Tokens of a prompt that are read; the rest of as many rows are zeros.
@@ -269,20 +272,51 @@ pub struct Networks {
     /// Its configuration.
     pub config: Config,
     tokenizer: Tokenizer,
-    text: TextEncoder,
-    transformer: Transformer,
+    text: Part<TextEncoder>,
+    transformer: Part<Transformer>,
     /// Of low noise levels, if there are two.
-    second: Option<Transformer>,
+    second: Option<Part<Transformer>>,
     vae: Vae,
 }
 
+/// A network whose large weights stay in their files.
+#[derive(Debug)]
+struct Part<M> {
+    network: M,
+    store: Arc<Store>,
+}
+
+impl<M: Module> Part<M> {
+    /// Fills in the weights of a network that `init` made.
+    fn load(
+        name: &'static str,
+        files: Vec<Mapped>,
+        init: &mut Init,
+        build: impl FnOnce(&mut Init) -> M,
+        rename: impl Fn(&str, &[usize]) -> Renamed,
+    ) -> Result<Self, WanError> {
+        let store = Store::new(files);
+        let network = build(init);
+        let network = weights::load_stored(network, &init.take_slots(), &store, rename);
+        Ok(Self {
+            network: network.map_err(|source| WanError::Weights { part: name, source })?,
+            store,
+        })
+    }
+}
+
 impl Networks {
-    /// Builds the networks and fills in their weights.
+    /// Builds the networks and fills in their weights; those of linear layers stay in their files. Transformers multiply in
+    /// `precision`.
     ///
     /// # Errors
     /// When a file is damaged, or the files do not belong together.
-    pub fn load(config: Config, files: &WeightFiles, device: &Device) -> Result<Self, WanError> {
-        let mut init = Init::zeros(device);
+    pub fn load(
+        config: Config,
+        files: WeightFiles,
+        precision: Precision,
+        device: &Device,
+    ) -> Result<Self, WanError> {
         let mut tokenizer =
             files
                 .tokenizer
@@ -304,29 +338,55 @@ impl Networks {
                 reason: "it has more tokens than the text encoder".to_owned(),
             });
         }
-        let of_vae = |name: &str, shape: &[usize]| of_vae(name, shape, &config.vae);
-        let text = TextEncoder::new(&config.text, &mut init);
-        let vae = Vae::new(&config.vae, &mut init);
-        let failed = |part| move |source| WanError::Weights { part, source };
-        let mut transformer = |part, files: &[Mapped]| {
-            let empty = Transformer::new(&config.transformer, &mut init);
-            weights::load_renamed(empty, &parts(files), of_transformer).map_err(failed(part))
+        let mut init = Init::stored(device).with_precision(precision);
+        let mut transformer = |name, files| {
+            let build = |init: &mut Init| Transformer::new(&config.transformer, init);
+            Part::load(name, files, &mut init, build, of_transformer)
         };
-        let first = transformer("transformer", &files.transformer)?;
+        let first = transformer("transformer", files.transformer)?;
         let second = match config.boundary {
-            Some(_) => Some(transformer("second transformer", &files.transformer_2)?),
+            Some(_) => Some(transformer("second transformer", files.transformer_2)?),
             None => None,
         };
+        let build = |init: &mut Init| TextEncoder::new(&config.text, init);
+        let text = Part::load(
+            "text encoder",
+            files.text_encoder,
+            &mut init,
+            build,
+            of_text,
+        )?;
+        let parts: Vec<&[u8]> = files.vae.iter().map(|file| &**file).collect();
+        let of_vae = |name: &str, shape: &[usize]| of_vae(name, shape, &config.vae);
+        let vae = Vae::new(&config.vae, &mut Init::zeros(device));
+        let vae = weights::load_renamed(vae, &parts, of_vae);
         Ok(Self {
             tokenizer,
-            text: weights::load_renamed(text, &parts(&files.text_encoder), of_text)
-                .map_err(failed("text encoder"))?,
+            text,
             transformer: first,
             second,
-            vae: weights::load_renamed(vae, &parts(&files.vae), of_vae)
-                .map_err(failed("autoencoder"))?,
+            vae: vae.map_err(|source| WanError::Weights {
+                part: "autoencoder",
+                source,
+            })?,
             config,
         })
+    }
+
+    /// Lets at most so many bytes of a network's weights stay in memory between their uses.
+    pub fn limit(&self, most: u64) {
+        let second = self.second.iter().map(|part| &part.store);
+        for store in second.chain([&self.text.store, &self.transformer.store]) {
+            store.limit(most);
+        }
+    }
+
+    /// Gives back the memory of all transformers, for what comes next needs none.
+    fn rest_transformers(&self) {
+        self.transformer.store.rest();
+        if let Some(second) = &self.second {
+            second.store.rest();
+        }
     }
 
     /// The ids of a prompt, the end mark included: of its words with single blanks between them, as the reference
@@ -351,6 +411,7 @@ impl Networks {
 
     /// See [`crate::Model::read`]: `[B, 512, D]`.
     pub(crate) fn read(&self, prompts: &[&str], device: &Device) -> Tensor<3> {
+        self.rest_transformers();
         let rows = prompts.iter().map(|prompt| {
             let mut ids = self.ids(prompt).unwrap_or_default();
             if ids.len() > TEXT_ROWS {
@@ -364,10 +425,12 @@ impl Networks {
             if ids.is_empty() {
                 return rest.unsqueeze::<3>();
             }
-            let rows = Tensor::cat(vec![self.text.forward(&ids, device), rest], 0);
+            let rows = Tensor::cat(vec![self.text.network.forward(&ids, device), rest], 0);
             rows.unsqueeze::<3>()
         });
-        Tensor::cat(rows.collect(), 0)
+        let rows = Tensor::cat(rows.collect(), 0);
+        self.text.store.rest();
+        rows
     }
 
     /// See [`crate::Model::levels`].
@@ -395,15 +458,19 @@ impl Networks {
             _ => Tensor::full([b, 1], timestep, &x.device()),
         };
         let late = |boundary: f64| timestep < boundary * TIMESTEPS;
-        let transformer = match (&self.second, self.config.boundary) {
-            (Some(second), Some(boundary)) if late(boundary) => second,
-            _ => &self.transformer,
+        let (working, resting) = match (&self.second, self.config.boundary) {
+            (Some(second), Some(boundary)) if late(boundary) => (second, Some(&self.transformer)),
+            _ => (&self.transformer, self.second.as_ref()),
         };
-        transformer.forward(x, timesteps, text.clone())
+        if let Some(resting) = resting {
+            resting.store.rest();
+        }
+        working.network.forward(x, timesteps, text.clone())
     }
 
     /// See [`crate::Model::encode_chunk`].
     pub(crate) fn encode_chunk(&self, video: Tensor<5>, cache: &mut VaeCache) -> Tensor<5> {
+        self.rest_transformers();
         let (vae, device) = (&self.config.vae, video.device());
         let latent = self.vae.encode_chunk(video, cache);
         (latent - channels(&vae.latents_mean, &device)) / channels(&vae.latents_std, &device)
@@ -411,13 +478,10 @@ impl Networks {
 
     /// See [`crate::Model::decode_chunk`].
     pub(crate) fn decode_chunk(&self, latent: Tensor<5>, cache: &mut VaeCache) -> Tensor<5> {
+        self.rest_transformers();
         let (vae, device) = (&self.config.vae, latent.device());
         let latent = latent * channels(&vae.latents_std, &device);
         self.vae
             .decode_chunk(latent + channels(&vae.latents_mean, &device), cache)
     }
-}
-
-fn parts(files: &[Mapped]) -> Vec<&[u8]> {
-    files.iter().map(|file| &**file).collect()
 }

@@ -4,8 +4,8 @@
 
 use super::config::TextConfig;
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Int, Tensor, TensorData, activation::softmax, module::embedding};
-use kinora_nn::{Init, Linear, gelu, rms_norm};
+use burn::tensor::{Device, Int, Tensor, TensorData, activation::softmax};
+use kinora_nn::{Embedding, Init, Linear, gelu, rms_norm};
 
 const EPS: f32 = 1e-6;
 
@@ -13,7 +13,7 @@ const EPS: f32 = 1e-6;
 #[derive(Module, Debug)]
 pub struct TextEncoder {
     /// `[vocabulary, D]`.
-    embedding: Param<Tensor<2>>,
+    embedding: Embedding,
     blocks: Vec<Block>,
     /// Gains of the last norm, `[D]`.
     norm: Param<Tensor<1>>,
@@ -25,7 +25,7 @@ impl TextEncoder {
     /// An encoder with the initialiser's weights.
     pub fn new(config: &TextConfig, init: &mut Init) -> Self {
         Self {
-            embedding: init.normal([config.vocab_size, config.d_model], 1.0),
+            embedding: Embedding::new(config.vocab_size, config.d_model, init),
             blocks: (0..config.num_layers)
                 .map(|_| Block::new(config, init))
                 .collect(),
@@ -41,10 +41,8 @@ impl TextEncoder {
     /// If an id is not below the vocabulary; a tokenizer gives no such id.
     pub fn forward(&self, ids: &[u32], device: &Device) -> Tensor<2> {
         let length = ids.len();
-        let values: Vec<i32> = ids.iter().map(|&id| id as i32).collect();
-        let values = Tensor::<2, Int>::from_data(TensorData::new(values, [1, length]), device);
         let buckets = self.buckets(length, device);
-        let x = embedding(self.embedding.val(), values).squeeze_dim::<2>(0); // (L, D)
+        let x = self.embedding.forward(ids, device); // (L, D)
         let x = self
             .blocks
             .iter()
@@ -100,10 +98,8 @@ struct Block {
 impl Block {
     fn new(config: &TextConfig, init: &mut Init) -> Self {
         let (width, inner) = (config.d_model, config.num_heads * config.d_kv);
-        let linear = |inputs, outputs, init: &mut Init| Linear {
-            bias: None,
-            ..Linear::new(inputs, outputs, init)
-        };
+        let linear =
+            |inputs, outputs, init: &mut Init| Linear::new(inputs, outputs, init).without_bias();
         Self {
             attention_norm: init.normal([width], 1.0),
             q: linear(width, inner, init),

@@ -3,8 +3,9 @@
 use burn::tensor::Tensor;
 
 use crate::buffer::{buffer, column_sum};
-use crate::kernel::{Array, Kernel, apply2, apply3};
-use crate::matmul::{Precision, View, product};
+use crate::kernel::{Array, Kernel, apply1, apply2, apply3};
+use crate::matmul::{Precision, Right, View, product};
+use crate::weights::Stored;
 
 /// `x * weight^T + bias` over the last dimension.
 ///
@@ -31,6 +32,93 @@ pub fn linear_in<const D: usize>(
     }
 }
 
+/// [`linear_in`] of a weight that stays in its file.
+pub fn linear_stored<const D: usize>(
+    precision: Precision,
+    x: Tensor<D>,
+    weight: &Stored,
+    bias: Option<Tensor<1>>,
+) -> Tensor<D> {
+    let kernel = LinearStored {
+        precision,
+        weight: weight.clone(),
+    };
+    match bias {
+        Some(bias) => apply2(x, bias, kernel),
+        None => apply1(x, kernel),
+    }
+}
+
+/// `x * right + bias`, `x` `[..., k]` and `right` `[k, n]`.
+fn mapped(precision: Precision, x: &Array, right: Right<'_>, bias: Option<&Array>) -> Array {
+    let [inputs, outputs] = right.extents();
+    let mut shape = x.shape().to_vec();
+    let last = shape.last_mut().expect("a tensor has a dimension");
+    assert_eq!(
+        *last, inputs,
+        "linear: a weight from {inputs} to {outputs} does not fit an input of width {last}"
+    );
+    assert!(
+        bias.is_none_or(|bias| bias.shape() == [outputs]),
+        "linear: the bias does not fit the weight"
+    );
+    *last = outputs;
+    let rows = x.data().len() / inputs;
+    let mut out = buffer(rows * outputs);
+    let x = View::new(x.data(), rows, inputs);
+    product(precision, &mut out, x, right, bias.map(Array::data));
+    Array::new(out, &shape)
+}
+
+#[derive(Clone, Debug)]
+struct LinearStored {
+    precision: Precision,
+    weight: Stored,
+}
+
+impl LinearStored {
+    fn output(&self, x: &Array, bias: Option<&Array>) -> Array {
+        let out = mapped(self.precision, x, Right::Stored(&self.weight), bias);
+        self.weight.used();
+        out
+    }
+
+    fn input_grad(&self, grad: &Array) -> Array {
+        let [outputs, inputs] = self.weight.shape();
+        let weight = self.weight.rows(0..outputs);
+        let weight = Right::Dense(View::new(&weight, outputs, inputs));
+        mapped(self.precision, grad, weight, None)
+    }
+}
+
+impl Kernel<1> for LinearStored {
+    type Saved = ();
+
+    fn forward(&self, [x]: [Array; 1]) -> (Array, ()) {
+        (self.output(&x, None), ())
+    }
+
+    fn backward(&self, (): (), grad: Array, _: [bool; 1]) -> [Option<Array>; 1] {
+        [Some(self.input_grad(&grad))]
+    }
+}
+
+impl Kernel<2> for LinearStored {
+    type Saved = ();
+
+    fn forward(&self, [x, bias]: [Array; 2]) -> (Array, ()) {
+        (self.output(&x, Some(&bias)), ())
+    }
+
+    fn backward(&self, (): (), grad: Array, wanted: [bool; 2]) -> [Option<Array>; 2] {
+        let outputs = self.weight.shape()[0];
+        [
+            wanted[0].then(|| self.input_grad(&grad)),
+            wanted[1].then(|| Array::new(column_sum(grad.data(), outputs), &[outputs])),
+        ]
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Linear(Precision);
 
@@ -42,37 +130,14 @@ impl Linear {
                 weight.shape()
             );
         };
-        let mut shape = x.shape().to_vec();
-        let last = shape.last_mut().expect("a tensor has a dimension");
-        assert_eq!(
-            *last, inputs,
-            "linear: weight [{outputs}, {inputs}] does not fit an input of width {last}"
-        );
-        *last = outputs;
-        let rows = x.data().len() / inputs;
-        let mut out = buffer(rows * outputs);
-        product(
-            self.0,
-            &mut out,
-            View::new(x.data(), rows, inputs),
-            View::new(weight.data(), outputs, inputs).t(),
-            bias.map(Array::data),
-        );
-        Array::new(out, &shape)
+        let weight = View::new(weight.data(), outputs, inputs).t();
+        mapped(self.0, x, Right::Dense(weight), bias)
     }
 
-    fn input_grad(&self, x: &Array, weight: &Array, grad: &Array) -> Array {
+    fn input_grad(&self, weight: &Array, grad: &Array) -> Array {
         let (outputs, inputs) = (weight.shape()[0], weight.shape()[1]);
-        let rows = x.data().len() / inputs;
-        let mut out = buffer(rows * inputs);
-        product(
-            self.0,
-            &mut out,
-            View::new(grad.data(), rows, outputs),
-            View::new(weight.data(), outputs, inputs),
-            None,
-        );
-        Array::new(out, x.shape())
+        let weight = View::new(weight.data(), outputs, inputs);
+        mapped(self.0, grad, Right::Dense(weight), None)
     }
 
     fn weight_grad(&self, x: &Array, weight: &Array, grad: &Array) -> Array {
@@ -83,7 +148,7 @@ impl Linear {
             self.0,
             &mut out,
             View::new(grad.data(), rows, outputs).t(),
-            View::new(x.data(), rows, inputs),
+            Right::Dense(View::new(x.data(), rows, inputs)),
             None,
         );
         Array::new(out, weight.shape())
@@ -104,7 +169,7 @@ impl Kernel<2> for Linear {
         wanted: [bool; 2],
     ) -> [Option<Array>; 2] {
         [
-            wanted[0].then(|| self.input_grad(&x, &weight, &grad)),
+            wanted[0].then(|| self.input_grad(&weight, &grad)),
             wanted[1].then(|| self.weight_grad(&x, &weight, &grad)),
         ]
     }
@@ -114,11 +179,6 @@ impl Kernel<3> for Linear {
     type Saved = (Array, Array);
 
     fn forward(&self, [x, weight, bias]: [Array; 3]) -> (Array, Self::Saved) {
-        assert_eq!(
-            bias.shape(),
-            &weight.shape()[..1],
-            "linear: the bias does not fit the weight"
-        );
         (self.output(&x, &weight, Some(&bias)), (x, weight))
     }
 
@@ -130,7 +190,7 @@ impl Kernel<3> for Linear {
     ) -> [Option<Array>; 3] {
         let outputs = weight.shape()[0];
         [
-            wanted[0].then(|| self.input_grad(&x, &weight, &grad)),
+            wanted[0].then(|| self.input_grad(&weight, &grad)),
             wanted[1].then(|| self.weight_grad(&x, &weight, &grad)),
             wanted[2].then(|| Array::new(column_sum(grad.data(), outputs), &[outputs])),
         ]

@@ -11,7 +11,7 @@ mod rope;
 pub use activation::{gelu, silu};
 pub use attention::attention;
 pub use conv::depthwise_conv3d;
-pub use linear::{linear, linear_in};
+pub use linear::{linear, linear_in, linear_stored};
 pub use norm::{layer_norm, modulate, rms_norm, rms_norm_heads};
 pub use residual::gated_residual;
 pub use rope::{RopeTable, rope};

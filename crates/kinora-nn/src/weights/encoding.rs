@@ -92,34 +92,46 @@ impl Encoding {
 
     /// The numbers of whole blocks.
     pub(super) fn decode(self, data: &[u8]) -> Vec<f32> {
-        let blocks = |decode: fn(&[u8], &mut Vec<f32>)| {
-            let (numbers, bytes) = self.block();
-            let mut values = Vec::with_capacity(data.len() / bytes * numbers);
-            data.chunks_exact(bytes)
-                .for_each(|block| decode(block, &mut values));
-            values
-        };
-        let pairs = || data.as_chunks::<2>().0.iter();
+        let (numbers, bytes) = self.block();
+        let mut values = vec![0.0; data.len() / bytes * numbers];
+        self.decode_into(data, &mut values);
+        values
+    }
+
+    /// The numbers of as many whole blocks as `out` has room for.
+    pub(super) fn decode_into(self, data: &[u8], out: &mut [f32]) {
         match self {
-            Self::Plain(Dtype::F32) => {
-                let words = data.as_chunks::<4>().0.iter();
-                words.map(|b| f32::from_le_bytes(*b)).collect()
-            }
-            Self::Plain(Dtype::F16) => pairs().map(|b| f16::from_le_bytes(*b).to_f32()).collect(),
-            Self::Plain(Dtype::Bf16) => pairs().map(|b| bf16::from_le_bytes(*b).to_f32()).collect(),
-            Self::F8E4M3 => data.iter().map(|&b| e4m3(b)).collect(),
-            Self::F8E5M2 => {
-                let half = |b: u8| f16::from_bits(u16::from(b) << 8).to_f32();
-                data.iter().map(|&b| half(b)).collect()
-            }
-            Self::Q4_0 => blocks(q4_0),
-            Self::Q5_0 => blocks(q5_0),
-            Self::Q8_0 => blocks(q8_0),
-            Self::Q4K => blocks(q4_k),
-            Self::Q5K => blocks(q5_k),
-            Self::Q6K => blocks(q6_k),
+            Self::Plain(Dtype::F32) => each(data, out, f32::from_le_bytes),
+            Self::Plain(Dtype::F16) => each(data, out, |b| f16::from_le_bytes(b).to_f32()),
+            Self::Plain(Dtype::Bf16) => each(data, out, |b| bf16::from_le_bytes(b).to_f32()),
+            Self::F8E4M3 => each(data, out, |[b]| e4m3(b)),
+            Self::F8E5M2 => each(data, out, |[b]| f16::from_bits(u16::from(b) << 8).to_f32()),
+            Self::Q4_0 => self.blocks(data, out, q4_0),
+            Self::Q5_0 => self.blocks(data, out, q5_0),
+            Self::Q8_0 => self.blocks(data, out, q8_0),
+            Self::Q4K => self.blocks(data, out, q4_k),
+            Self::Q5K => self.blocks(data, out, q5_k),
+            Self::Q6K => self.blocks(data, out, q6_k),
         }
     }
+
+    fn blocks(self, data: &[u8], out: &mut [f32], decode: fn(&[u8], &mut [f32])) {
+        let (numbers, bytes) = self.block();
+        let blocks = data.chunks_exact(bytes).zip(out.chunks_exact_mut(numbers));
+        blocks.for_each(|(block, out)| decode(block, out));
+    }
+}
+
+fn each<const N: usize>(data: &[u8], out: &mut [f32], decode: impl Fn([u8; N]) -> f32) {
+    let numbers = data.as_chunks::<N>().0.iter().zip(out);
+    numbers.for_each(|(bytes, out)| *out = decode(*bytes));
+}
+
+/// Writes `values` into the next numbers of `out`.
+fn fill(out: &mut [f32], values: impl Iterator<Item = f32>) {
+    out.iter_mut()
+        .zip(values)
+        .for_each(|(out, value)| *out = value);
 }
 
 fn e4m3(bits: u8) -> f32 {
@@ -139,13 +151,20 @@ fn half(block: &[u8], at: usize) -> f32 {
 
 // The layouts of `block_q*` in ggml-common.h, as `dequantize_row_q*` in ggml-quants.c reads them.
 
-fn q4_0(block: &[u8], out: &mut Vec<f32>) {
+fn q4_0(block: &[u8], out: &mut [f32]) {
     let (scale, quants) = (half(block, 0), &block[2..]);
-    out.extend(quants.iter().map(|q| scale * (f32::from(q & 15) - 8.0)));
-    out.extend(quants.iter().map(|q| scale * (f32::from(q >> 4) - 8.0)));
+    let (low, high) = out.split_at_mut(16);
+    fill(
+        low,
+        quants.iter().map(|q| scale * (f32::from(q & 15) - 8.0)),
+    );
+    fill(
+        high,
+        quants.iter().map(|q| scale * (f32::from(q >> 4) - 8.0)),
+    );
 }
 
-fn q5_0(block: &[u8], out: &mut Vec<f32>) {
+fn q5_0(block: &[u8], out: &mut [f32]) {
     let (scale, quants) = (half(block, 0), &block[6..]);
     let high = u32::from_le_bytes([block[2], block[3], block[4], block[5]]);
     let fifth = |i: usize| ((high >> i & 1) << 4) as u8;
@@ -154,12 +173,12 @@ fn q5_0(block: &[u8], out: &mut Vec<f32>) {
         .iter()
         .enumerate()
         .map(|(i, q)| q >> 4 | fifth(i + 16));
-    out.extend(low.chain(upper).map(|q| scale * (f32::from(q) - 16.0)));
+    fill(out, low.chain(upper).map(|q| scale * (f32::from(q) - 16.0)));
 }
 
-fn q8_0(block: &[u8], out: &mut Vec<f32>) {
+fn q8_0(block: &[u8], out: &mut [f32]) {
     let scale = half(block, 0);
-    out.extend(block[2..].iter().map(|&q| scale * f32::from(q as i8)));
+    fill(out, block[2..].iter().map(|&q| scale * f32::from(q as i8)));
 }
 
 /// Scale and offset of the `index`-th 32 numbers, out of twelve bytes of 6-bit numbers.
@@ -175,39 +194,36 @@ fn scale_and_offset(packed: &[u8], index: usize) -> (f32, f32) {
     (f32::from(scale), f32::from(offset))
 }
 
-fn q4_k(block: &[u8], out: &mut Vec<f32>) {
+fn q4_k(block: &[u8], out: &mut [f32]) {
     let (d, least, packed) = (half(block, 0), half(block, 2), &block[4..16]);
     for (pair, quants) in block[16..].chunks_exact(32).enumerate() {
-        let (scale, offset) = scale_and_offset(packed, 2 * pair);
-        out.extend(
-            quants
-                .iter()
-                .map(|q| d * scale * f32::from(q & 15) - least * offset),
-        );
-        let (scale, offset) = scale_and_offset(packed, 2 * pair + 1);
-        out.extend(
-            quants
-                .iter()
-                .map(|q| d * scale * f32::from(q >> 4) - least * offset),
-        );
+        for (index, shift) in [(2 * pair, 0), (2 * pair + 1, 4)] {
+            let (scale, offset) = scale_and_offset(packed, index);
+            let numbers = quants.iter().map(|q| f32::from(q >> shift & 15));
+            fill(
+                &mut out[index * 32..][..32],
+                numbers.map(|q| d * scale * q - least * offset),
+            );
+        }
     }
 }
 
-fn q5_k(block: &[u8], out: &mut Vec<f32>) {
+fn q5_k(block: &[u8], out: &mut [f32]) {
     let (d, least, packed) = (half(block, 0), half(block, 2), &block[4..16]);
     let high = &block[16..48];
     for (pair, quants) in block[48..].chunks_exact(32).enumerate() {
         for (index, shift) in [(2 * pair, 0), (2 * pair + 1, 4)] {
             let (scale, offset) = scale_and_offset(packed, index);
-            out.extend(quants.iter().zip(high).map(|(q, h)| {
+            let numbers = quants.iter().zip(high).map(|(q, h)| {
                 let q = q >> shift & 15 | (h >> index & 1) << 4;
                 d * scale * f32::from(q) - least * offset
-            }));
+            });
+            fill(&mut out[index * 32..][..32], numbers);
         }
     }
 }
 
-fn q6_k(block: &[u8], out: &mut Vec<f32>) {
+fn q6_k(block: &[u8], out: &mut [f32]) {
     let (low, high, scales, d) = (
         &block[..128],
         &block[128..192],
@@ -218,11 +234,12 @@ fn q6_k(block: &[u8], out: &mut Vec<f32>) {
         let (low, high) = (&low[part * 64..][..64], &high[part * 32..][..32]);
         for quarter in 0..4 {
             let scale = |i: usize| f32::from(scales[part * 8 + quarter * 2 + i / 16] as i8);
-            out.extend((0..32).map(|i| {
+            let numbers = (0..32).map(|i| {
                 let four = low[quarter % 2 * 32 + i] >> (quarter / 2 * 4) & 15;
                 let two = high[i] >> (quarter * 2) & 3;
                 d * scale(i) * (f32::from(four | two << 4) - 32.0)
-            }));
+            });
+            fill(&mut out[part * 128 + quarter * 32..][..32], numbers);
         }
     }
 }

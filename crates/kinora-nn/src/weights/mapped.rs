@@ -1,9 +1,9 @@
 //! Files as memory, without reading them.
 
 use super::WeightsError;
-use memmap2::Mmap;
+use memmap2::{Mmap, UncheckedAdvice};
 use std::fs::File;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::path::Path;
 
 /// The bytes of a file; what is never looked at is never read.
@@ -32,6 +32,23 @@ impl Mapped {
         // they are used.
         let map = unsafe { Mmap::map(&file) };
         map.map(Self).map_err(failed)
+    }
+}
+
+impl Mapped {
+    /// Gives back the memory that whole pages of this range hold; what is looked at again is read again.
+    pub(super) fn release(&self, range: Range<usize>) {
+        const PAGE: usize = 4096;
+        let start = range.start.next_multiple_of(PAGE);
+        let end = range.end / PAGE * PAGE;
+        if start < end {
+            // SAFETY: the map is of a file and never written to, so the pages that are dropped come back the same. A
+            // system that refuses has only kept them.
+            let _ = unsafe {
+                self.0
+                    .unchecked_advise_range(UncheckedAdvice::DontNeed, start, end - start)
+            };
+        }
     }
 }
 

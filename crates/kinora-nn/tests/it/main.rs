@@ -5,4 +5,5 @@ mod formats;
 mod ops;
 mod optim;
 mod precision;
+mod stored;
 mod weights;

@@ -94,11 +94,8 @@ fn gradients_add_up() {
 fn the_average_follows_the_parameters() {
     let layer = layer();
     let mut ema = Ema::new(&layer);
-    let doubled = Linear {
-        weight: Param::from_tensor(layer.weight.val().inner() * 2.0),
-        bias: None,
-        ..layer.clone()
-    };
+    let mut doubled = layer.clone().without_bias();
+    doubled.weight = Param::from_tensor(layer.weight.val().inner() * 2.0);
     ema.update(&doubled, 0.75);
     let average = ema.apply(layer.clone().valid());
     let expected = values(layer.weight.val() * 1.25);

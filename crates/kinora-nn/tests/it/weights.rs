@@ -26,14 +26,7 @@ fn model(seed: u64) -> Model {
     });
     Model {
         blocks: blocks.collect(),
-        head: without_bias(Linear::new(3, 5, &mut init)),
-    }
-}
-
-fn without_bias(layer: Linear) -> Linear {
-    Linear {
-        bias: None,
-        ..layer
+        head: Linear::new(3, 5, &mut init).without_bias(),
     }
 }
 

@@ -7,7 +7,7 @@ use kinora_models::{
     kinora1::{DecoderConfig, Defaults, DitConfig, Vae, VaeConfig},
     registry::file,
 };
-use kinora_nn::weights;
+use kinora_nn::{Precision, weights};
 use kinora_train::{
     ClipCache, Control, Entry, Event, LoopConfig, OptimiserConfig, Outcome, RunFolder, Schedule,
     Task,
@@ -96,6 +96,7 @@ fn model() -> ModelConfig {
 /// A checkpoint after every step.
 fn training() -> LoopConfig {
     LoopConfig {
+        parts: 2,
         schedule: Schedule {
             learning_rate: 1e-3,
             warmup: 2,
@@ -384,7 +385,7 @@ fn a_paused_transformer_resumes_exactly_and_its_export_loads() {
 
     let exported = ModelFiles::open(paused.join("model").to_str().unwrap()).unwrap();
     assert!(exported.card().starts_with("# tiny"));
-    let Model::Kinora1(model) = exported.load(&Device::flex()).unwrap() else {
+    let Model::Kinora1(model) = exported.load(Precision::F32, &Device::flex()).unwrap() else {
         panic!("training exports its own family");
     };
     assert!(model.config.latent.std.iter().all(|&std| std > 0.0));

@@ -206,7 +206,9 @@ fn stage(args: &StageArgs) -> Result<()> {
     let stop = interrupt::listen()?;
     let files = ModelFiles::open(&args.model).map_err(EngineError::from)?;
     let judge = judge(args.recogniser.as_deref())?;
-    let model = files.load(&Device::flex()).map_err(EngineError::from)?;
+    let model = files
+        .load(files.about.precision, &Device::flex())
+        .map_err(EngineError::from)?;
     let planned = |prompt: &str, seed| {
         let request = Request {
             size: args.size,
@@ -289,7 +291,9 @@ fn repertoire(args: &RepertoireArgs) -> Result<()> {
     let stop = interrupt::listen()?;
     let files = ModelFiles::open(&args.model).map_err(EngineError::from)?;
     let judge = judge(args.recogniser.as_deref())?;
-    let model = files.load(&Device::flex()).map_err(EngineError::from)?;
+    let model = files
+        .load(files.about.precision, &Device::flex())
+        .map_err(EngineError::from)?;
     let scratch = tempfile::tempdir()?;
     let bench = Bench {
         model: &model,
@@ -411,7 +415,9 @@ fn prompts(args: &PromptsArgs) -> Result<()> {
             plan(&request, &files, machine::free_memory()).map_err(EngineError::from)
         })
         .collect::<Result<Vec<_>, _>>()?;
-    let model = files.load(&Device::flex()).map_err(EngineError::from)?;
+    let model = files
+        .load(files.about.precision, &Device::flex())
+        .map_err(EngineError::from)?;
     let rows = gallery(&model, &plans, &stop)?;
     Ok(save_png(&contact_sheet(&rows), &args.sheet)?)
 }

@@ -126,7 +126,8 @@ pub fn generate(args: &GenerateArgs) -> Result<()> {
         recipe.check_model(&files).map_err(EngineError::from)?;
     }
     let mut request = request(args, told.as_ref())?;
-    let (mut conditioning, source) = given(args, &planned(&request, &files)?)?;
+    let memory = args.sampling.memory();
+    let (mut conditioning, source) = given(args, &planned(&request, &files, memory)?)?;
     let characters = args.character.iter().map(|name| Character::named(name));
     let characters = characters.collect::<Result<Vec<_>>>()?;
     for character in &characters {
@@ -137,7 +138,7 @@ pub fn generate(args: &GenerateArgs) -> Result<()> {
     if args.shot.show_prompt {
         return show(&request, &conditioning, args.json);
     }
-    let plan = planned(&request, &files)?;
+    let plan = planned(&request, &files, memory)?;
     if let Some(recipe) = &told {
         let inputs = source.as_ref().map_or(&[][..], |source| &source.inputs);
         recipe
@@ -153,7 +154,7 @@ pub fn generate(args: &GenerateArgs) -> Result<()> {
             .map_err(EngineError::from)?;
     }
 
-    let painter = Painter::new(files)?;
+    let painter = Painter::new(files, takes[0].plan.precision, memory)?;
     let mut unknown = painter.read(&takes[0].plan.prompt);
     for prompt in conditioning.prompts.values() {
         unknown.extend(painter.read(prompt));

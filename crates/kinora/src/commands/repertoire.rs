@@ -393,7 +393,8 @@ impl<'a> Work<'a> {
         if shot.show_prompt {
             return show(&request, &task.conditioning, *json);
         }
-        let plan = planned(&request, &files)?;
+        let memory = sampling.memory();
+        let plan = planned(&request, &files, memory)?;
         task.conditioning.check(&plan).map_err(EngineError::from)?;
         let shape = Shape {
             width: self.size.0,
@@ -417,7 +418,7 @@ impl<'a> Work<'a> {
             ));
         }
 
-        let painter = Painter::new(files)?;
+        let painter = Painter::new(files, plan.precision, memory)?;
         let unknown = painter.read(&plan.prompt);
         if sampling.seed.is_none() {
             tell(&format!("seed {}", plan.seed));

@@ -99,6 +99,7 @@ fn pictures(args: &StylesArgs, styles: &[Style]) -> Result<Vec<SheetRow>> {
         tell(&format!("seed {}", request.seed));
     }
     request.length = Some(Length::Frames(1));
+    let memory = args.sampling.memory();
     let mut plans = Vec::new();
     for style in styles {
         for prompt in &prompts {
@@ -106,10 +107,10 @@ fn pictures(args: &StylesArgs, styles: &[Style]) -> Result<Vec<SheetRow>> {
             let told = compiler.tell(prompt)?;
             request.prompt = told.prompt;
             request.negative = told.negative.unwrap_or_default();
-            plans.push(planned(&request, &files)?);
+            plans.push(planned(&request, &files, memory)?);
         }
     }
-    let painter = Painter::new(files)?;
+    let painter = Painter::new(files, plans[0].precision, memory)?;
     let mut rows = Vec::new();
     for (row, plans) in plans.chunks(prompts.len()).enumerate() {
         let style = &styles[row];
