@@ -15,7 +15,7 @@ use std::arch::x86_64::{
 };
 use std::mem::transmute;
 
-use crate::matmul::{Right, View};
+use crate::matmul::{Right, Start, View};
 use pack::{pack_panels, pack_rows};
 
 /// Rows and columns of a tile of vectors: 24 of the 32 registers hold sums.
@@ -61,14 +61,8 @@ impl Unit {
     }
 }
 
-/// `out = a * b + bias`, with `out` row-major, on a unit that the processor has.
-pub(crate) fn multiply(
-    unit: Unit,
-    out: &mut [f32],
-    a: View<'_>,
-    b: Right<'_>,
-    bias: Option<&[f32]>,
-) {
+/// `out = start + a * b`, with `out` row-major, on a unit that the processor has.
+pub(crate) fn multiply(unit: Unit, out: &mut [f32], a: View<'_>, b: Right<'_>, start: Start<'_>) {
     assert!(
         unit.available(),
         "this processor has no {unit:?} of bfloat16"
@@ -76,7 +70,7 @@ pub(crate) fn multiply(
     let (m, k) = (a.rows, a.cols);
     let [inner, n] = b.extents();
     assert!(
-        k == inner && out.len() == m * n && bias.is_none_or(|bias| bias.len() == n),
+        k == inner && out.len() == m * n && !matches!(start, Start::Bias(bias) if bias.len() != n),
         "the operands of a matrix product do not fit together"
     );
     if out.is_empty() {
@@ -111,11 +105,12 @@ pub(crate) fn multiply(
     out.par_chunks_mut(chunk * n)
         .enumerate()
         .for_each(|(i, out)| {
-            match bias {
-                Some(bias) => out
+            match start {
+                Start::Bias(bias) => out
                     .chunks_exact_mut(n)
                     .for_each(|row| row.copy_from_slice(bias)),
-                None => out.fill(0.0),
+                Start::Zero => out.fill(0.0),
+                Start::Sum => {}
             }
             let tiles = (unit == Unit::Tiles).then(amx::Tiles::new);
             let in_rows = a.col_stride == 1 || unit == Unit::Tiles;
@@ -267,7 +262,7 @@ mod tests {
                         continue;
                     }
                     let mut out = vec![f32::NAN; m * n];
-                    multiply(unit, &mut out, a, Right::Dense(b), Some(&bias));
+                    multiply(unit, &mut out, a, Right::Dense(b), Start::Bias(&bias));
                     for (out, exact) in out.iter().zip(&exact) {
                         assert!(
                             (out - exact).abs() < 1e-4,

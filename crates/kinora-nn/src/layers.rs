@@ -104,6 +104,11 @@ impl Init {
         self.device.clone()
     }
 
+    /// What linear layers made with it work in.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
     /// The same source; linear layers made with it work in `precision`.
     pub fn with_precision(self, precision: Precision) -> Self {
         Self { precision, ..self }

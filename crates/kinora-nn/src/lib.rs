@@ -22,6 +22,6 @@ pub mod weights;
 pub use layers::{DepthwiseConv3d, Embedding, Init, LayerNorm, Linear, RmsNorm, Slots};
 pub use matmul::Precision;
 pub use ops::{
-    RopeTable, attention, depthwise_conv3d, gated_residual, gelu, layer_norm, linear, linear_in,
-    linear_stored, modulate, rms_norm, rms_norm_heads, rope, silu,
+    RopeTable, Walk, attention, conv3d, depthwise_conv3d, gated_residual, gelu, layer_norm, linear,
+    linear_in, linear_stored, modulate, rms_norm, rms_norm_heads, rope, silu,
 };

@@ -200,6 +200,40 @@ impl Precision {
     }
 }
 
+/// What sums begin with.
+#[derive(Clone, Copy)]
+pub(crate) enum Start<'a> {
+    /// Nothing.
+    Zero,
+    /// The same row everywhere.
+    Bias(&'a [f32]),
+    /// What is there.
+    Sum,
+}
+
+/// What multiplies such extents at this precision, if it is not `gemm`.
+#[cfg(target_arch = "x86_64")]
+fn unit(precision: Precision, extents: [usize; 3]) -> Option<crate::bf16::Unit> {
+    const WORTHWHILE: usize = 48;
+    let large = extents.into_iter().all(|extent| extent >= WORTHWHILE);
+    let wanted = precision == Precision::Bf16 && large;
+    wanted.then(crate::bf16::Unit::best).flatten()
+}
+
+/// `out += a * b` at the given precision, `out` row-major.
+pub(crate) fn accumulate(precision: Precision, out: &mut [f32], a: View<'_>, b: Right<'_>) {
+    let [k, n] = b.extents();
+    #[cfg(target_arch = "x86_64")]
+    if let Some(unit) = unit(precision, [a.rows, k, n]) {
+        return crate::bf16::multiply(unit, out, a, b, Start::Sum);
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (precision, k);
+    b.columns(0..n, |b| {
+        multiply(out, n, Store::Add, 1.0, a, b, Threads::One);
+    });
+}
+
 /// Columns of a stored weight that are decoded for one f32 product: bounds what is decoded at once.
 const STORED_COLUMNS: usize = 512;
 
@@ -214,12 +248,9 @@ pub(crate) fn product(
     let [k, n] = b.extents();
     #[cfg(target_arch = "x86_64")]
     {
-        const WORTHWHILE: usize = 48;
-        if precision == Precision::Bf16
-            && a.rows.min(k).min(n) >= WORTHWHILE
-            && let Some(unit) = crate::bf16::Unit::best()
-        {
-            return crate::bf16::multiply(unit, out, a, b, bias);
+        if let Some(unit) = unit(precision, [a.rows, k, n]) {
+            let start = bias.map_or(Start::Zero, Start::Bias);
+            return crate::bf16::multiply(unit, out, a, b, start);
         }
     }
     #[cfg(not(target_arch = "x86_64"))]

@@ -2,10 +2,8 @@
 //! within a frame, and levels that halve or double.
 
 use burn::module::{Module, Param};
-use burn::tensor::module::{conv2d, conv3d};
-use burn::tensor::ops::ConvOptions;
-use burn::tensor::{Device, Tensor};
-use kinora_nn::{Init, Linear, attention, silu};
+use burn::tensor::Tensor;
+use kinora_nn::{Init, Linear, Precision, Walk, attention, conv3d, rms_norm, silu};
 
 /// Towards the latent or back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,22 +36,22 @@ impl<'a> Past<'a> {
         *self.started = true;
     }
 
-    /// Puts the last `frames` that were seen here before `x` `[B, C, T, H, W]`, zeros at the clip's start, and remembers
+    /// Puts the last `frames` that were seen here before `x` `[B, T, H, W, C]`, zeros at the clip's start, and remembers
     /// its end.
     fn prepend(&mut self, x: Tensor<5>, frames: usize) -> Tensor<5> {
-        let [b, c, _, h, w] = x.dims();
+        let [b, _, h, w, c] = x.dims();
         let before = match *self.started {
             true => self.slots[self.next].clone(),
-            false => Tensor::zeros([b, c, frames, h, w], &x.device()),
+            false => Tensor::zeros([b, frames, h, w, c], &x.device()),
         };
-        let x = Tensor::cat(vec![before, x], 2);
+        let x = Tensor::cat(vec![before, x], 1);
         self.remember(&x, frames);
         x
     }
 
     /// Remembers the last `frames` of `x`.
     fn remember(&mut self, x: &Tensor<5>, frames: usize) {
-        let kept = x.clone().narrow(2, x.dims()[2] - frames, frames);
+        let kept = x.clone().narrow(1, x.dims()[1] - frames, frames);
         match *self.started {
             true => self.slots[self.next] = kept,
             false => self.slots.push(kept),
@@ -69,6 +67,8 @@ pub(super) struct Conv {
     weight: Param<Tensor<5>>,
     /// `[out]`.
     bias: Param<Tensor<1>>,
+    #[module(skip)]
+    precision: Precision,
 }
 
 impl Conv {
@@ -78,10 +78,11 @@ impl Conv {
         Self {
             weight: init.normal([outputs, inputs, t, h, w], std),
             bias: init.normal([outputs], 0.02),
+            precision: init.precision(),
         }
     }
 
-    /// The next frames, `[B, in, T, H, W]` to `[B, out, T, H, W]`.
+    /// The next frames, `[B, T, H, W, in]` to `[B, T, H, W, out]`.
     pub fn forward(&self, x: Tensor<5>, past: &mut Past<'_>) -> Tensor<5> {
         let before = self.weight.dims()[2] - 1;
         let x = if before > 0 {
@@ -97,10 +98,15 @@ impl Conv {
         self.strided(x, 1)
     }
 
-    fn strided(&self, x: Tensor<5>, stride: usize) -> Tensor<5> {
-        let [_, _, _, h, w] = self.weight.dims();
-        let options = ConvOptions::new([stride, 1, 1], [0, h / 2, w / 2], [1; 3], 1);
-        conv3d(x, self.weight.val(), Some(self.bias.val()), options)
+    /// Every `stride_time`-th frame.
+    fn strided(&self, x: Tensor<5>, stride_time: usize) -> Tensor<5> {
+        let [_, _, _, h, _] = self.weight.dims();
+        let walk = Walk {
+            stride_time,
+            stride: 1,
+            padding: [h / 2; 2],
+        };
+        conv3d(self.precision, x, self.weight.val(), self.bias.val(), walk)
     }
 }
 
@@ -119,12 +125,10 @@ impl Norm {
         }
     }
 
-    /// `x` `[B, C, T, H, W]` to the same shape.
+    /// `x` `[B, T, H, W, C]` to the same shape.
     pub fn forward(&self, x: Tensor<5>) -> Tensor<5> {
-        let width = x.dims()[1];
-        let length = x.clone().square().sum_dim(1).sqrt().clamp_min(1e-12);
-        let gain = self.gain.val().reshape([1, width, 1, 1, 1]);
-        x / length * gain * (width as f32).sqrt()
+        const EPS: f32 = 1e-24; // of the square: the reference takes 1e-12 for the least length
+        rms_norm(x, self.gain.val(), EPS)
     }
 }
 
@@ -178,14 +182,14 @@ impl Attention {
         }
     }
 
-    /// `x` `[B, C, T, H, W]` to the same shape.
+    /// `x` `[B, T, H, W, C]` to the same shape.
     pub fn forward(&self, x: Tensor<5>) -> Tensor<5> {
-        let [b, c, t, h, w] = x.dims();
-        let y = self.norm.forward(x.clone()).permute([0, 2, 3, 4, 1]);
-        let qkv = self.to_qkv.forward(y.reshape([b * t, h * w, c])); // (B T, H W, 3C)
+        let shape @ [b, t, h, w, c] = x.dims();
+        let y = self.norm.forward(x.clone()).reshape([b * t, h * w, c]);
+        let qkv = self.to_qkv.forward(y); // (B T, H W, 3C)
         let [q, k, v] = std::array::from_fn(|i| qkv.clone().narrow(2, i * c, c));
         let y = self.proj.forward(attention(q, k, v, 1, None));
-        x + y.reshape([b, t, h, w, c]).permute([0, 4, 1, 2, 3])
+        x + y.reshape(shape)
     }
 }
 
@@ -269,39 +273,39 @@ impl Level {
     }
 }
 
-/// Folds `time` x `side` x `side` positions into channels and takes means of groups of them, `[B, outputs, ...]`. Frames
+/// Folds `time` x `side` x `side` positions into channels and takes means of groups of them, `[B, ..., outputs]`. Frames
 /// are filled up with zeros at the front.
 fn means(x: Tensor<5>, outputs: usize, time: usize, side: usize) -> Tensor<5> {
-    let [b, c, t, h, w] = x.dims();
+    let [b, t, h, w, c] = x.dims();
     let missing = t.next_multiple_of(time) - t;
-    let zeros = Tensor::zeros([b, c, missing, h, w], &x.device());
+    let zeros = Tensor::zeros([b, missing, h, w, c], &x.device());
     let x = if missing > 0 {
-        Tensor::cat(vec![zeros, x], 2)
+        Tensor::cat(vec![zeros, x], 1)
     } else {
         x
     };
     let (t, h, w) = ((t + missing) / time, h / side, w / side);
     let group = c * time * side * side / outputs;
-    x.reshape([b, c, t, time, h, side, w, side])
+    x.reshape([b, t, time, h, side, w, side, c])
         .permute([0, 1, 3, 5, 7, 2, 4, 6])
-        .reshape([b, outputs, group, t, h, w])
-        .mean_dim(2)
-        .reshape([b, outputs, t, h, w])
+        .reshape([b * t, h, w, outputs, group])
+        .mean_dim(4)
+        .reshape([b, t, h, w, outputs])
 }
 
-/// Copies channels and unfolds them to `time` x `side` x `side` positions, `[B, outputs, ...]`. The clip's first frame
+/// Copies channels and unfolds them to `time` x `side` x `side` positions, `[B, ..., outputs]`. The clip's first frame
 /// stays one frame.
 fn copies(x: Tensor<5>, outputs: usize, time: usize, side: usize, first: bool) -> Tensor<5> {
-    let [b, c, t, h, w] = x.dims();
+    let [b, t, h, w, c] = x.dims();
     let times = outputs * time * side * side / c;
     let x = x
-        .reshape([b, c, 1, t, h, w])
-        .repeat_dim(2, times)
-        .reshape([b, outputs, time, side, side, t, h, w])
+        .reshape([b, t, h, w, c, 1])
+        .repeat_dim(5, times)
+        .reshape([b, t, h, w, outputs, time, side, side])
         .permute([0, 1, 5, 2, 6, 3, 7, 4])
-        .reshape([b, outputs, t * time, h * side, w * side]);
+        .reshape([b, t * time, h * side, w * side, outputs]);
     if first {
-        x.narrow(2, time - 1, t * time + 1 - time)
+        x.narrow(1, time - 1, t * time + 1 - time)
     } else {
         x
     }
@@ -323,6 +327,8 @@ struct Plane {
     weight: Param<Tensor<4>>,
     /// `[out]`.
     bias: Param<Tensor<1>>,
+    #[module(skip)]
+    precision: Precision,
 }
 
 impl Resample {
@@ -332,6 +338,7 @@ impl Resample {
             conv: Plane {
                 weight: init.normal([outputs, inputs, 3, 3], 1.0 / (9.0 * inputs as f32).sqrt()),
                 bias: init.normal([outputs], 0.02),
+                precision: init.precision(),
             },
             time_conv: time.then(|| Conv::new([factor * inputs, inputs], [3, 1, 1], init)),
             way,
@@ -350,15 +357,15 @@ impl Resample {
         let Some(conv) = &self.time_conv else {
             return x;
         };
-        let [b, c, t, h, w] = x.dims();
+        let [b, t, h, w, c] = x.dims();
         if !*past.started {
-            past.remember(&Tensor::zeros([b, c, 2, h, w], &x.device()), 2);
+            past.remember(&Tensor::zeros([b, 2, h, w, c], &x.device()), 2);
             return x;
         }
-        conv.forward(x, past) // (B, 2C, T, H, W)
-            .reshape([b, 2, c, t, h, w])
-            .permute([0, 2, 3, 1, 4, 5])
-            .reshape([b, c, 2 * t, h, w])
+        conv.forward(x, past) // (B, T, H, W, 2C)
+            .reshape([b, t, h, w, 2, c])
+            .permute([0, 1, 4, 2, 3, 5])
+            .reshape([b, 2 * t, h, w, c])
     }
 
     /// Half the frames; the clip's first stays one.
@@ -375,36 +382,25 @@ impl Resample {
 
     /// Half or twice the height and width of each frame.
     fn plane(&self, x: Tensor<5>) -> Tensor<5> {
-        let [b, c, t, h, w] = x.dims();
-        let device: Device = x.device();
-        let x = x.swap_dims(1, 2).reshape([b * t, c, h, w]);
+        let [b, t, h, w, c] = x.dims();
         let (x, stride, padding) = match self.way {
             Way::Up => {
                 let x = x
-                    .reshape([b * t, c, h, 1, w, 1])
-                    .repeat_dim(3, 2)
-                    .repeat_dim(5, 2)
-                    .reshape([b * t, c, 2 * h, 2 * w]);
-                (x, 1, 1)
+                    .reshape([b * t, h, 1, w, 1, c])
+                    .repeat_dim(2, 2)
+                    .repeat_dim(4, 2)
+                    .reshape([b, t, 2 * h, 2 * w, c]);
+                (x, 1, [1, 1])
             }
-            Way::Down => {
-                // A row and a column of zeros beyond the lower right only.
-                let x = Tensor::cat(vec![x, Tensor::zeros([b * t, c, 1, w], &device)], 2);
-                (
-                    Tensor::cat(vec![x, Tensor::zeros([b * t, c, h + 1, 1], &device)], 3),
-                    2,
-                    0,
-                )
-            }
+            // A row and a column of zeros beyond the lower right only.
+            Way::Down => (x, 2, [0, 1]),
         };
-        let options = ConvOptions::new([stride; 2], [padding; 2], [1; 2], 1);
-        let y = conv2d(
-            x,
-            self.conv.weight.val(),
-            Some(self.conv.bias.val()),
-            options,
-        );
-        let [_, c, h, w] = y.dims();
-        y.reshape([b, t, c, h, w]).swap_dims(1, 2)
+        let walk = Walk {
+            stride_time: 1,
+            stride,
+            padding,
+        };
+        let weight = self.conv.weight.val().unsqueeze_dim::<5>(2);
+        conv3d(self.conv.precision, x, weight, self.conv.bias.val(), walk)
     }
 }

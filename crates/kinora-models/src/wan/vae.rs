@@ -1,7 +1,7 @@
 //! The causal 3-D autoencoders of Wan 2.1 (8x in space, 16 channels) and Wan 2.2 (16x, 48 channels, with shortcuts around
 //! its levels); both 4x in time.
 //!
-//! Reference: `autoencoder_kl_wan.py` of diffusers 0.42.1. Inside, tensors are channels first, as convolutions want them.
+//! Reference: `autoencoder_kl_wan.py` of diffusers 0.42.1.
 
 use super::config::VaeConfig;
 use super::layers::{Attention, Conv, Level, Norm, Past, Residual, Shape, Shortcut, Way};
@@ -55,36 +55,34 @@ impl Vae {
 
     /// The next frames of a video: `1+4k` of them in the first call with this cache, `4k` in each later one.
     pub fn encode_chunk(&self, video: Tensor<5>, cache: &mut VaeCache) -> Tensor<5> {
-        let video = patchify(video, self.config.patch_size.unwrap_or(1)).permute([0, 4, 1, 2, 3]);
+        let video = patchify(video, self.config.patch_size.unwrap_or(1));
         let parts = in_parts(video, 1, TEMPORAL_COMPRESSION, cache.started);
         let parts = parts.into_iter().map(|part| {
             let code = self
                 .encoder
                 .forward(part, &mut Past::new(&mut cache.slots, &mut cache.started));
-            let code = self.quant_conv.at_once(code); // (B, 2C, t, h, w): means and log-variances
-            code.narrow(1, 0, self.config.z_dim)
+            let code = self.quant_conv.at_once(code); // (B, t, h, w, 2C): means and log-variances
+            code.narrow(4, 0, self.config.z_dim)
         });
-        Tensor::cat(parts.collect(), 2).permute([0, 2, 3, 4, 1])
+        Tensor::cat(parts.collect(), 1)
     }
 
     /// The next latent frames of a video: any number, at least one.
     pub fn decode_chunk(&self, latent: Tensor<5>, cache: &mut VaeCache) -> Tensor<5> {
-        let latent = self
-            .post_quant_conv
-            .at_once(latent.permute([0, 4, 1, 2, 3]));
+        let latent = self.post_quant_conv.at_once(latent);
         let parts = in_parts(latent, 1, 1, cache.started);
         let parts = parts.into_iter().map(|part| {
             self.decoder
                 .forward(part, &mut Past::new(&mut cache.slots, &mut cache.started))
         });
-        let video = Tensor::cat(parts.collect(), 2).permute([0, 2, 3, 4, 1]); // (B, T, h, w, 3 p p)
+        let video = Tensor::cat(parts.collect(), 1); // (B, T, h, w, 3 p p)
         unpatchify(video, self.config.patch_size.unwrap_or(1)).clamp(-1.0, 1.0)
     }
 }
 
 /// The first `first` frames, if the clip begins with them, and then `each` at once: time is folded by what comes after.
 fn in_parts(x: Tensor<5>, first: usize, each: usize, started: bool) -> Vec<Tensor<5>> {
-    let frames = x.dims()[2];
+    let frames = x.dims()[1];
     let mut parts = Vec::new();
     let mut at = 0;
     while at < frames {
@@ -93,7 +91,7 @@ fn in_parts(x: Tensor<5>, first: usize, each: usize, started: bool) -> Vec<Tenso
         } else {
             each.min(frames - at)
         };
-        parts.push(x.clone().narrow(2, at, count));
+        parts.push(x.clone().narrow(1, at, count));
         at += count;
     }
     parts
@@ -185,7 +183,7 @@ impl Coder {
         }
     }
 
-    /// The next frames, `[B, C, T, H, W]`.
+    /// The next frames, `[B, T, H, W, C]`.
     fn forward(&self, x: Tensor<5>, past: &mut Past<'_>) -> Tensor<5> {
         let mut x = self.conv_in.forward(x, past);
         if self.way == Way::Up {

@@ -3,6 +3,7 @@
 mod activation;
 mod attention;
 mod conv;
+mod conv3d;
 mod linear;
 mod norm;
 mod residual;
@@ -11,6 +12,7 @@ mod rope;
 pub use activation::{gelu, silu};
 pub use attention::attention;
 pub use conv::depthwise_conv3d;
+pub use conv3d::{Walk, conv3d};
 pub use linear::{linear, linear_in, linear_stored};
 pub use norm::{layer_norm, modulate, rms_norm, rms_norm_heads};
 pub use residual::gated_residual;

@@ -1,0 +1,179 @@
+//! A dense convolution over time, height and width.
+
+use burn::tensor::Tensor;
+use rayon::prelude::*;
+
+use crate::buffer::buffer;
+use crate::kernel::{Array, Kernel, apply3};
+use crate::matmul::{Precision, Right, View, accumulate};
+
+/// Positions of the result that are worked at together: bounds what a thread copies of its input.
+const STRIP: usize = 1024;
+
+/// How a kernel walks over a clip. It sees no time before or after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Walk {
+    /// Frames from one position to the next.
+    pub stride_time: usize,
+    /// Pixels from one position to the next, in both directions.
+    pub stride: usize,
+    /// Rows and columns of zeros before and behind each frame.
+    pub padding: [usize; 2],
+}
+
+/// The convolution of `x` `[B, T, H, W, in]` with `weight` `[out, in, kt, kh, kw]` and `bias` `[out]`, to
+/// `[B, (T - kt) / st + 1, (H + p - kh) / s + 1, (W + p - kw) / s + 1, out]`.
+///
+/// The products of each place of the kernel are summed up over strips of rows: no columns are copied out, so it takes no more
+/// memory than its input and its result.
+///
+/// # Panics
+/// If the shapes do not fit, and in a backward pass: there is no gradient.
+pub fn conv3d(
+    precision: Precision,
+    x: Tensor<5>,
+    weight: Tensor<5>,
+    bias: Tensor<1>,
+    walk: Walk,
+) -> Tensor<5> {
+    apply3(x, weight, bias, Conv3d { precision, walk })
+}
+
+#[derive(Clone, Debug)]
+struct Conv3d {
+    precision: Precision,
+    walk: Walk,
+}
+
+/// The extents of a call.
+struct Extents {
+    input: [usize; 5],
+    kernel: [usize; 3],
+    /// Frames, rows, columns and channels of the result.
+    out: [usize; 4],
+}
+
+impl Conv3d {
+    fn extents(&self, x: &Array, weight: &Array, bias: &Array) -> Extents {
+        let (&[b, t, h, w, c], &[outputs, inputs, kt, kh, kw]) = (x.shape(), weight.shape()) else {
+            panic!("conv3d works on [B, T, H, W, C], not {:?}", x.shape());
+        };
+        let Walk {
+            stride_time,
+            stride,
+            padding: [before, behind],
+        } = self.walk;
+        let side = |size: usize| size + before + behind;
+        assert!(
+            c == inputs
+                && bias.shape() == [outputs]
+                && stride_time > 0
+                && stride > 0
+                && kt * kh * kw > 0
+                && t >= kt
+                && side(h) >= kh
+                && side(w) >= kw,
+            "conv3d: x {:?}, weight {:?} and bias {:?} do not fit together",
+            x.shape(),
+            weight.shape(),
+            bias.shape()
+        );
+        Extents {
+            input: [b, t, h, w, c],
+            kernel: [kt, kh, kw],
+            out: [
+                (t - kt) / stride_time + 1,
+                (side(h) - kh) / stride + 1,
+                (side(w) - kw) / stride + 1,
+                outputs,
+            ],
+        }
+    }
+
+    /// The input that `rows` rows of the result see from row `y` of frame `t` on, zeros around it:
+    /// `[kt, (rows - 1) s + kh, W + p, in]`.
+    fn slab(
+        &self,
+        x: &[f32],
+        e: &Extents,
+        item: usize,
+        t: usize,
+        y: usize,
+        rows: usize,
+    ) -> Vec<f32> {
+        let ([_, frames, h, w, c], [kt, kh, _]) = (e.input, e.kernel);
+        let [before, behind] = self.walk.padding;
+        let (wide, high) = (w + before + behind, (rows - 1) * self.walk.stride + kh);
+        let mut slab = vec![0.0; kt * high * wide * c];
+        for (index, line) in slab.chunks_exact_mut(wide * c).enumerate() {
+            let frame = item * frames + t * self.walk.stride_time + index / high;
+            let row = (y * self.walk.stride + index % high).checked_sub(before);
+            if let Some(row) = row.filter(|&row| row < h) {
+                let from = &x[(frame * h + row) * w * c..][..w * c];
+                line[before * c..][..w * c].copy_from_slice(from);
+            }
+        }
+        slab
+    }
+}
+
+/// `[out, in, kt, kh, kw]` as a matrix `[out, in]` for each place of the kernel.
+fn by_place(weight: &Array, places: usize) -> Vec<f32> {
+    let values = weight.data();
+    let pairs = values.len() / places;
+    let mut out = buffer(values.len());
+    out.par_chunks_exact_mut(pairs)
+        .enumerate()
+        .for_each(|(place, out)| {
+            let values = values[place..].iter().step_by(places);
+            out.iter_mut().zip(values).for_each(|(out, v)| *out = *v);
+        });
+    out
+}
+
+impl Kernel<3> for Conv3d {
+    type Saved = ();
+
+    fn forward(&self, [x, weight, bias]: [Array; 3]) -> (Array, ()) {
+        let e = self.extents(&x, &weight, &bias);
+        let [b, _, _, w, c] = e.input;
+        let [kt, kh, kw] = e.kernel;
+        let [frames, high, wide, outputs] = e.out;
+        let padded = w + self.walk.padding.iter().sum::<usize>();
+        let places = by_place(&weight, kt * kh * kw);
+        // Rows of a strip are one matrix if their positions are neighbours, those of the padding between them included.
+        let most = match self.walk.stride {
+            1 => (STRIP / wide).clamp(1, high),
+            _ => 1,
+        };
+        let mut out = buffer(b * frames * high * wide * outputs);
+        let planes = out.par_chunks_exact_mut((high * wide * outputs).max(1));
+        planes.enumerate().for_each(|(plane, out)| {
+            let strips = out.par_chunks_mut(most * wide * outputs).enumerate();
+            strips.for_each(|(strip, out)| {
+                let rows = out.len() / (wide * outputs);
+                let (item, t) = (plane / frames, plane % frames);
+                let slab = self.slab(x.data(), &e, item, t, strip * most, rows);
+                let slab_rows = slab.len() / (kt * padded * c);
+                let positions = (rows - 1) * padded + wide;
+                let mut sums = bias.data().repeat(positions);
+                for place in 0..kt * kh * kw {
+                    let (dt, dy, dx) = (place / (kh * kw), place / kw % kh, place % kw);
+                    let first = ((dt * slab_rows + dy) * padded + dx) * c;
+                    let seen = View::strided(&slab[first..], positions, c, self.walk.stride * c);
+                    let weight = &places[place * outputs * c..][..outputs * c];
+                    let weight = Right::Dense(View::new(weight, outputs, c).t());
+                    accumulate(self.precision, &mut sums, seen, weight);
+                }
+                for (row, out) in out.chunks_exact_mut(wide * outputs).enumerate() {
+                    out.copy_from_slice(&sums[row * padded * outputs..][..wide * outputs]);
+                }
+            });
+        });
+        (Array::new(out, &[b, frames, high, wide, outputs]), ())
+    }
+
+    fn backward(&self, (): (), _: Array, _: [bool; 3]) -> [Option<Array>; 3] {
+        panic!("conv3d has no gradient: the networks that use it are not trained here")
+    }
+}
