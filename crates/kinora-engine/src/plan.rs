@@ -108,7 +108,7 @@ pub enum PlanError {
     },
     /// It would not fit.
     #[error(
-        "{width}x{height} pixels and {frames} frames need about {} of memory, and {} are free; ask for a smaller size or fewer frames",
+        "{width}x{height} pixels and {frames} frames need about {} of memory, and {} may be taken; ask for a smaller size or fewer frames",
         memory::human(*.need),
         memory::human(*.free)
     )]
@@ -126,7 +126,7 @@ pub enum PlanError {
     },
 }
 
-/// Checks `request` against what `model` can do and the bytes of memory that are free (`None` if that is not known),
+/// Checks `request` against what `model` can do and the bytes of memory that may be taken (`None` if that is not known),
 /// and fills in the model's defaults.
 ///
 /// # Errors

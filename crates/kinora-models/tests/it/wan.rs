@@ -5,8 +5,9 @@ use kinora_models::wan::{
     TextConfig, TextEncoder, Transformer, TransformerConfig, Vae, VaeCache, VaeConfig, of_text,
     of_transformer, of_vae,
 };
-use kinora_nn::Init;
+use kinora_nn::layers::randomised;
 use kinora_nn::weights::{WeightsError, load_renamed, read};
+use kinora_nn::{Init, Precision, noise};
 use serde::de::DeserializeOwned;
 
 /// What stands before the names of inputs and outputs.
@@ -157,4 +158,31 @@ fn weights_of_another_network_are_named() {
         }
         other => panic!("{:?}", other.err()),
     }
+}
+
+#[test]
+fn products_in_bf16_change_the_velocity_by_their_rounding() {
+    let config: TransformerConfig = serde_json::from_value(serde_json::json!({
+        "patch_size": [1, 2, 2], "num_attention_heads": 2, "attention_head_dim": 64, "in_channels": 16,
+        "out_channels": 16, "text_dim": 96, "freq_dim": 64, "ffn_dim": 256, "num_layers": 3, "eps": 1e-6,
+        "cross_attn_norm": true, "qk_norm": "rms_norm_across_heads", "rope_max_seq_len": 1024,
+    }))
+    .unwrap();
+    let device = Device::flex();
+    let random = |stream, shape: &[usize]| {
+        let len = shape.iter().product();
+        TensorData::new(noise::normal(7, stream, len), shape.to_vec())
+    };
+    let velocity = |precision| {
+        let mut init = Init::new(3, &device).with_precision(precision);
+        let model = randomised(Transformer::new(&config, &mut init), 3);
+        model.forward(
+            Tensor::from_data(random(0, &[1, 3, 8, 8, 16]), &device),
+            Tensor::from_data(TensorData::new(vec![700.0f32], [1, 1]), &device),
+            Tensor::from_data(random(1, &[1, 50, 96]), &device),
+        )
+    };
+    let error = relative_error(velocity(Precision::Bf16), velocity(Precision::F32));
+    println!("bf16: relative error {error:.1e}");
+    assert!(error < 2e-2, "relative error {error:.1e}");
 }

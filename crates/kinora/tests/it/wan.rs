@@ -136,6 +136,29 @@ fn a_first_picture_is_given_as_diffusers_gives_it() {
 }
 
 #[test]
+fn weights_without_room_are_read_again_to_the_same_bytes() {
+    let place = place_of("tiny-a14b");
+    let clip = |out: &str, flags: &[&str]| {
+        let ask = ["generate", "a fox", "--seed", "1", "-o", out];
+        let how = ["--model", "wan", "--size", "32x32", "--frames", "5"];
+        let steps = ["--steps", "4"];
+        place.run(&[&ask[..], &how, &steps, flags].concat())
+    };
+    assert_eq!(clip("free.mp4", &[]).status, Some(0));
+    // What is always needed; a byte more than that leaves room for no weight.
+    let ended = clip("none.mp4", &["--max-memory", "1MB"]);
+    assert_eq!(ended.status, Some(2), "{}", ended.stderr);
+    let need = ended.stderr.split("about ").nth(1).unwrap();
+    let need = need.split(" MB").next().unwrap().parse::<u64>().unwrap() + 1;
+    let tight = clip("tight.mp4", &["--max-memory", &format!("{need}MB")]);
+    assert_eq!(tight.status, Some(0), "{}", tight.stderr);
+    assert_eq!(place.bytes("free.mp4"), place.bytes("tight.mp4"));
+    let ended = clip("odd.mp4", &["--max-memory", "much"]);
+    assert_eq!(ended.status, Some(2));
+    assert!(ended.stderr.contains("6GB"), "{}", ended.stderr);
+}
+
+#[test]
 fn a_transformer_in_gguf_takes_the_others_place() {
     let place = place();
     let file = "diffusion_pytorch_model.safetensors";

@@ -1,0 +1,112 @@
+//! The dense convolution against its definition.
+
+use crate::check::relative_error;
+use burn::tensor::{Device, Tensor, TensorData};
+use kinora_nn::{Precision, Walk, conv3d, noise};
+
+/// The sum over the kernel's places and channels, position by position.
+fn plain(
+    x: &[f32],
+    [b, t, h, w, c]: [usize; 5],
+    weight: &[f32],
+    kernel: [usize; 4],
+    walk: Walk,
+) -> Vec<f32> {
+    let [outputs, kt, kh, kw] = kernel;
+    let [before, behind] = walk.padding;
+    let count = |size: usize, k: usize, stride: usize| (size - k) / stride + 1;
+    let (frames, high, wide) = (
+        count(t, kt, walk.stride_time),
+        count(h + before + behind, kh, walk.stride),
+        count(w + before + behind, kw, walk.stride),
+    );
+    let mut out = Vec::new();
+    for index in 0..b * frames * high * wide * outputs {
+        let (o, at) = (index % outputs, index / outputs);
+        let (j, i, f) = (at % wide, at / wide % high, at / wide / high % frames);
+        let item = at / wide / high / frames;
+        let mut sum = 0.0;
+        for place in 0..kt * kh * kw {
+            let (dt, dy, dx) = (place / kh / kw, place / kw % kh, place % kw);
+            let frame = f * walk.stride_time + dt;
+            let (y, x_) = (i * walk.stride + dy, j * walk.stride + dx);
+            let (Some(y), Some(x_)) = (y.checked_sub(before), x_.checked_sub(before)) else {
+                continue;
+            };
+            if y >= h || x_ >= w {
+                continue;
+            }
+            for channel in 0..c {
+                let value = x[(((item * t + frame) * h + y) * w + x_) * c + channel];
+                let factor = weight[((o * c + channel) * kt + dt) * kh * kw + dy * kw + dx];
+                sum += f64::from(value) * f64::from(factor);
+            }
+        }
+        out.push(sum as f32);
+    }
+    out
+}
+
+#[test]
+fn a_convolution_is_its_definition() {
+    let device = Device::flex();
+    let same = |padding| Walk {
+        stride_time: 1,
+        stride: 1,
+        padding: [padding; 2],
+    };
+    let halving = Walk {
+        stride_time: 1,
+        stride: 2,
+        padding: [0, 1],
+    };
+    let skipping = Walk {
+        stride_time: 2,
+        stride: 1,
+        padding: [0, 0],
+    };
+    for (shape, kernel, walk, precision, most) in [
+        ([1, 3, 5, 7, 4], [6, 3, 3, 3], same(1), Precision::F32, 1e-6),
+        ([2, 1, 4, 6, 3], [5, 1, 1, 1], same(0), Precision::F32, 1e-6),
+        // Of several strips.
+        (
+            [1, 2, 70, 40, 3],
+            [2, 2, 3, 3],
+            same(1),
+            Precision::F32,
+            1e-6,
+        ),
+        ([1, 1, 6, 9, 3], [4, 1, 3, 3], halving, Precision::F32, 1e-6),
+        (
+            [2, 5, 3, 2, 3],
+            [4, 3, 1, 1],
+            skipping,
+            Precision::F32,
+            1e-6,
+        ),
+        (
+            [1, 3, 8, 9, 64],
+            [50, 3, 3, 3],
+            same(1),
+            Precision::Bf16,
+            1e-2,
+        ),
+    ] {
+        let c = shape[4];
+        let [outputs, kt, kh, kw] = kernel;
+        let x = noise::normal(1, 0, shape.iter().product());
+        let weight = noise::normal(1, 1, outputs * c * kt * kh * kw);
+        let exact = plain(&x, shape, &weight, kernel, walk);
+        let weight = TensorData::new(weight, [outputs, c, kt, kh, kw]);
+        let out = conv3d(
+            precision,
+            Tensor::from_data(TensorData::new(x, shape), &device),
+            Tensor::from_data(weight, &device),
+            Tensor::zeros([outputs], &device),
+            walk,
+        );
+        let out: Vec<f32> = out.try_into_vec_as().unwrap();
+        let error = relative_error(&out, &exact);
+        assert!(error < most, "{shape:?} by {kernel:?}: {error:.1e}");
+    }
+}
