@@ -35,6 +35,11 @@ pub enum WeightsError {
     /// The file is well-formed but holds the weights of another model.
     #[error("the weight file does not fit the model: {0}")]
     Mismatch(Mismatch),
+    /// A weight is no number.
+    #[error(
+        "`{0}` holds values that are not finite: the file is damaged, or was converted badly; download or convert it again"
+    )]
+    NotFinite(String),
     /// A value is too large for the number format asked for.
     #[error("`{name}` holds {value}, which {dtype:?} cannot hold; save it as F32")]
     OutOfRange {
@@ -278,11 +283,24 @@ pub fn load<M: Module>(module: M, bytes: &[u8]) -> Result<M, WeightsError> {
 /// those of the module from those of the files, or `None` for a tensor that the module does not need.
 ///
 /// # Errors
-/// As [`load`].
+/// As [`load`], and [`WeightsError::NotFinite`].
 pub fn load_renamed<M: Module>(
     module: M,
     files: &[&[u8]],
     rename: impl Fn(&str, &[usize]) -> Option<(String, Vec<usize>)>,
+) -> Result<M, WeightsError> {
+    load_changed(module, files, rename, |_, _| ())
+}
+
+/// [`load_renamed`] that calls `change` with the module's name for each parameter and its values before they are kept.
+///
+/// # Errors
+/// As [`load_renamed`].
+pub fn load_changed<M: Module>(
+    module: M,
+    files: &[&[u8]],
+    rename: impl Fn(&str, &[usize]) -> Option<(String, Vec<usize>)>,
+    change: impl Fn(&str, &mut [f32]),
 ) -> Result<M, WeightsError> {
     let mut tensors = BTreeMap::new();
     for file in files {
@@ -313,9 +331,27 @@ pub fn load_renamed<M: Module>(
     if mismatch != Mismatch::default() {
         return Err(WeightsError::Mismatch(mismatch));
     }
-    Ok(update(module, |name, _, values| {
+    let mut damaged = None;
+    let module = update(module, |name, _, values| {
         values.copy_from_slice(&tensors[name].to_f32());
-    }))
+        change(name, values);
+        if damaged.is_none() && !values.iter().all(|value| value.is_finite()) {
+            damaged = Some(name.to_owned());
+        }
+    });
+    match damaged {
+        Some(name) => Err(WeightsError::NotFinite(name)),
+        None => Ok(module),
+    }
+}
+
+/// The name and shape of each float parameter of a module.
+pub fn shapes(module: &impl Module) -> BTreeMap<String, Vec<usize>> {
+    let mut shapes = BTreeMap::new();
+    visit(module, |name, parameter| {
+        shapes.insert(name.to_owned(), parameter.value.shape().to_vec());
+    });
+    shapes
 }
 
 /// [`load`] of the file at `path`.

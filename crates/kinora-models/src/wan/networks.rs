@@ -1,8 +1,9 @@
 //! The networks of a checkpoint together, from the files of its diffusers folder.
 
+use super::lora::{Expert, LoraError, LoraFile, Merge};
 use super::{
-    TextConfig, TextEncoder, Transformer, TransformerConfig, Vae, VaeCache, VaeConfig, of_text,
-    of_transformer, of_vae,
+    TextConfig, TextEncoder, TokenizerFile, Transformer, TransformerConfig, Vae, VaeCache,
+    VaeConfig, of_text, of_transformer, of_vae,
 };
 use crate::kinora1::channels;
 use crate::model::{Geometry, Levels, Reading};
@@ -41,6 +42,34 @@ pub enum WanError {
         /// Why.
         source: weights::WeightsError,
     },
+    /// The text encoder is of another model.
+    #[error(
+        "the text encoder gives features {text} wide and the transformer reads {wanted}: they do not belong together; Wan's text encoder is umT5-XXL, 4096 wide"
+    )]
+    TextWidth {
+        /// Of the text encoder.
+        text: usize,
+        /// Of the transformer.
+        wanted: usize,
+    },
+    /// The autoencoder is of another model.
+    #[error(
+        "the autoencoder's latents have {vae} channels and the transformer's {wanted}: they do not belong together; Wan 2.2 TI2V 5B takes the autoencoder of 2.2, all others that of 2.1"
+    )]
+    Latents {
+        /// Of the autoencoder.
+        vae: usize,
+        /// Of the transformer.
+        wanted: usize,
+    },
+    /// A LoRA is not one, or another model's.
+    #[error("the LoRA {file} can't be used: {source}")]
+    Lora {
+        /// Its name.
+        file: String,
+        /// Why.
+        source: Box<LoraError>,
+    },
     /// A kind of checkpoint that is not there yet.
     #[error("{0} is not supported yet; Wan text-to-video and TI2V are")]
     Unsupported(&'static str),
@@ -76,13 +105,15 @@ pub struct ConfigFiles {
 
 /// The weights of a folder, in one or several files each, and its tokenizer.
 #[derive(Debug)]
-#[allow(missing_docs)] // each is the folder of its name
+#[allow(missing_docs)] // each of the others is the folder of its name
 pub struct WeightFiles {
-    pub tokenizer: String,
+    pub tokenizer: TokenizerFile,
     pub transformer: Vec<Mapped>,
     pub transformer_2: Vec<Mapped>,
     pub text_encoder: Vec<Mapped>,
     pub vae: Vec<Mapped>,
+    /// What is added to the transformers.
+    pub loras: Vec<LoraFile>,
 }
 
 #[derive(Deserialize)]
@@ -131,7 +162,7 @@ impl Config {
     }
 
     /// Checks the sizes, so that building the networks can neither panic nor take absurd memory.
-    fn check(&self) -> Result<(), WanError> {
+    pub(super) fn check(&self) -> Result<(), WanError> {
         let refuse = |file, reason: &str| {
             Err(WanError::Config {
                 file,
@@ -198,10 +229,10 @@ impl Config {
             );
         }
         if text.d_model != transformer.text_dim {
-            return refuse(
-                "text_encoder/config.json",
-                "its width is not the transformer's text_dim",
-            );
+            return Err(WanError::TextWidth {
+                text: text.d_model,
+                wanted: transformer.text_dim,
+            });
         }
         let levels = vae.dim_mult.len();
         let decoder = vae.decoder_base_dim.unwrap_or(vae.base_dim);
@@ -239,10 +270,10 @@ impl Config {
             );
         }
         if vae.z_dim != transformer.in_channels {
-            return refuse(
-                "vae/config.json",
-                "its z_dim is not the transformer's in_channels",
-            );
+            return Err(WanError::Latents {
+                vae: vae.z_dim,
+                wanted: transformer.in_channels,
+            });
         }
         Ok(())
     }
@@ -283,38 +314,31 @@ impl Networks {
     /// When a file is damaged, or the files do not belong together.
     pub fn load(config: Config, files: &WeightFiles, device: &Device) -> Result<Self, WanError> {
         let mut init = Init::zeros(device);
-        let mut tokenizer =
-            files
-                .tokenizer
-                .parse::<Tokenizer>()
-                .map_err(|error| WanError::Config {
-                    file: "tokenizer/tokenizer.json",
-                    reason: error.to_string(),
-                })?;
-        tokenizer.with_padding(None);
-        tokenizer
-            .with_truncation(None)
-            .map_err(|error| WanError::Config {
-                file: "tokenizer/tokenizer.json",
-                reason: error.to_string(),
-            })?;
-        if tokenizer.get_vocab_size(true) > config.text.vocab_size {
-            return Err(WanError::Config {
-                file: "tokenizer/tokenizer.json",
-                reason: "it has more tokens than the text encoder".to_owned(),
-            });
-        }
+        let tokenizer = files.tokenizer.open(config.text.vocab_size)?;
         let of_vae = |name: &str, shape: &[usize]| of_vae(name, shape, &config.vae);
         let text = TextEncoder::new(&config.text, &mut init);
         let vae = Vae::new(&config.vae, &mut init);
         let failed = |part| move |source| WanError::Weights { part, source };
-        let mut transformer = |part, files: &[Mapped]| {
+        let mut transformer = |part, files: &[Mapped], loras: &[LoraFile], expert| {
             let empty = Transformer::new(&config.transformer, &mut init);
-            weights::load_renamed(empty, &parts(files), of_transformer).map_err(failed(part))
+            let added = Merge::new(loras, expert, &weights::shapes(&empty))?;
+            let change = |name: &str, values: &mut [f32]| added.apply(name, values, device);
+            weights::load_changed(empty, &parts(files), of_transformer, change)
+                .map_err(failed(part))
         };
-        let first = transformer("transformer", &files.transformer)?;
+        let first = transformer(
+            "transformer",
+            &files.transformer,
+            &files.loras,
+            Expert::High,
+        )?;
         let second = match config.boundary {
-            Some(_) => Some(transformer("second transformer", &files.transformer_2)?),
+            Some(_) => Some(transformer(
+                "second transformer",
+                &files.transformer_2,
+                &files.loras,
+                Expert::Low,
+            )?),
             None => None,
         };
         Ok(Self {
