@@ -13,6 +13,8 @@ from diffusers.loaders.lora_pipeline import WanLoraLoaderMixin
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from wan import tokenizer
+
 MODELS = Path(__file__).parent.parent / "crates/kinora-models/tests/fixtures/wan"
 WEIGHT = 0.7
 RANK = 2
@@ -157,7 +159,7 @@ def pipeline():
     folder = MODELS / "tiny"
     config = json.loads((folder / "transformer/config.json").read_text())
     generator = torch.Generator().manual_seed(23)
-    pipe = WanPipeline.from_pretrained(folder)
+    pipe = WanPipeline.from_pretrained(folder, tokenizer=tokenizer())
     for name in ["film", "night"]:
         made = factors(
             layers(config),

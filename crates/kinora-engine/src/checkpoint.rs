@@ -140,9 +140,9 @@ fn lora(path: &Path) -> Option<String> {
 pub(crate) fn recognise(shapes: &Shapes) -> Recognised {
     let has = |part: &str| shapes.keys().any(|name| name.contains(part));
     let is = |kind, is: String, layout| Recognised { kind, is, layout };
-    if [".lora_", ".lora.", ".diff", "lokr_", "hada_"]
-        .iter()
-        .any(|mark| has(mark))
+    let ends = |end: &str| shapes.keys().any(|name| name.ends_with(end));
+    if [".lora_", ".lora.", "lokr_", "hada_"].into_iter().any(has)
+        || [".diff", ".diff_b", ".diff_m"].into_iter().any(ends)
     {
         return is(Kind::Lora, "LoRA".to_owned(), LORA);
     }

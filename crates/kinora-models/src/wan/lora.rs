@@ -238,7 +238,8 @@ impl<'a> Lora<'a> {
 
     fn add(&mut self, name: &str, layer: Layer<'a>, adapter: &Adapter) -> Result<(), LoraError> {
         // Shapes are compared with the transformer's afterwards.
-        let ours = |of: &str| of_transformer(&format!("{name}.{of}"), &[1, 1]).map(|(name, _)| name);
+        let ours =
+            |of: &str| of_transformer(&format!("{name}.{of}"), &[1, 1]).map(|(name, _)| name);
         if ours("weight").is_none() && ours("modulation").is_none() {
             return Err(LoraError::Unknown {
                 name: name.to_owned(),
