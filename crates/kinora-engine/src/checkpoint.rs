@@ -1,14 +1,12 @@
 //! What a file or folder of weights is, from its headers alone.
 
-use crate::{OpenError, diffusers};
-use kinora_models::wan::{Renamed, of_text, of_transformer};
-use kinora_nn::weights::{Dtype, Encoding, read};
+use crate::parts::{Header, Part, Parts, is_pickle, is_weights};
+use crate::{OpenError, diffusers, repack};
+use kinora_models::wan::{KNOWN, Lora, Renamed, Shapes, of_text, of_transformer};
+use kinora_nn::weights::{Dtype, Encoding, Mapped};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-
-/// The networks of a Wan checkpoint in a folder of diffusers.
-const FOLDERS: [&str; 3] = ["transformer", "text_encoder", "vae"];
 
 /// One network's weights, in one or several files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -23,7 +21,7 @@ pub struct Network {
     pub precision: BTreeMap<&'static str, u64>,
     /// Bytes of the files.
     pub bytes: u64,
-    /// Bytes in memory if it is loaded whole, in 32 bits.
+    /// Bytes in memory if it is loaded whole, in 32 bits. Of what is merged into another network, none.
     pub memory: u64,
     /// Tensors that other blocks have and one lacks, and what no transformer is without.
     pub missing: Vec<String>,
@@ -38,145 +36,198 @@ impl Network {
     }
 }
 
-/// Whether a path is of weights by its name: a `.safetensors` or `.gguf` file, or a folder in the layout of diffusers.
-pub fn is_checkpoint(path: &Path) -> bool {
-    let ends = |end| path.extension().is_some_and(|extension| extension == end);
-    ends("safetensors") || ends("gguf") || diffusers::is_folder(path)
+/// What kind of network has certain tensors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Transformer,
+    Text,
+    Vae,
+    Lora,
+    /// Of a model of Kinora's own.
+    Kinora,
+    Unknown,
 }
 
-/// The networks in a file of weights, or in a folder in the layout of diffusers, and the parts that the folder lacks.
+/// What a network is.
+#[derive(Clone, Debug)]
+pub(crate) struct Recognised {
+    pub kind: Kind,
+    /// In words.
+    pub is: String,
+    /// Whose names its tensors have.
+    pub layout: &'static str,
+}
+
+/// Whether a path is of weights: a file by its name, or a folder with such in it.
+pub fn is_checkpoint(path: &Path) -> bool {
+    match path.is_dir() {
+        true => diffusers::is_folder(path) || repack::is_folder(path),
+        false => is_weights(path) || is_pickle(path),
+    }
+}
+
+/// The networks in a file of weights or in a checkpoint's folder, and the parts that the folder lacks.
 ///
 /// # Errors
 /// When a file can't be read or is damaged.
 pub fn networks(path: &Path) -> Result<(Vec<Network>, Vec<String>), OpenError> {
-    if !diffusers::is_folder(path) {
-        let place = path
-            .file_name()
-            .unwrap_or(path.as_os_str())
-            .to_string_lossy();
-        return Ok((vec![network(&place, &[path])?], Vec::new()));
+    if is_pickle(path) {
+        return Err(OpenError::Pickle(path.to_owned()));
     }
-    let mut found = Vec::new();
-    let mut missing = Vec::new();
-    let second = path.join(diffusers::SECOND);
-    let second = second.is_dir().then_some(diffusers::SECOND);
-    for folder in FOLDERS.into_iter().chain(second) {
-        match diffusers::weight_files(&path.join(folder)) {
-            Ok(files) => {
-                let files: Vec<&Path> = files.iter().map(AsRef::as_ref).collect();
-                found.push(network(folder, &files)?);
-            }
-            Err(OpenError::Read { .. }) => missing.push(format!("{folder}/*.safetensors")),
-            Err(other) => return Err(other),
-        }
-        let config = format!("{folder}/config.json");
-        if !path.join(&config).is_file() {
-            missing.push(config);
-        }
+    if diffusers::is_folder(path) {
+        let (parts, missing) = diffusers::found(path)?;
+        let networks = parts.iter().map(of_part).collect::<Result<_, _>>()?;
+        return Ok((networks, missing));
     }
-    for file in [
-        "tokenizer/tokenizer.json",
-        "scheduler/scheduler_config.json",
-    ] {
-        if !path.join(file).is_file() {
-            missing.push(file.to_owned());
-        }
+    if path.is_dir() {
+        let found = repack::find(path)?;
+        let missing = if found.is_wan() {
+            found.missing()
+        } else {
+            Vec::new()
+        };
+        let networks = found
+            .groups
+            .into_iter()
+            .map(|group| network(&group.part, group.header));
+        return Ok((networks.collect(), missing));
     }
-    Ok((found, missing))
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    let mut one = of_part(&Part {
+        place: name.to_string_lossy().into_owned(),
+        files: vec![path.to_owned()],
+        config: None,
+    })?;
+    if one.layout == LORA {
+        one.is = lora(path).unwrap_or(one.is);
+    }
+    Ok((vec![one], Vec::new()))
 }
 
-fn network(place: &str, files: &[&Path]) -> Result<Network, OpenError> {
-    let mut precision = BTreeMap::new();
-    let mut shapes = BTreeMap::new();
-    let mut bytes = 0;
-    for path in files {
-        let file = diffusers::mapped(path)?;
-        bytes += file.len() as u64;
-        let weights = read(&file).map_err(|error| diffusers::damaged(path, error))?;
-        for (name, tensor) in weights.tensors {
-            let numbers = tensor.shape.iter().product::<usize>() as u64;
-            *precision.entry(tensor.encoding.name()).or_insert(0) += numbers;
-            shapes.insert(name, tensor.shape);
-        }
-    }
-    let (is, layout) = recognise(&shapes);
-    let missing = if is.starts_with("Wan transformer") {
-        missing(&shapes)
-    } else {
-        Vec::new()
+/// The networks of a checkpoint.
+pub(crate) fn of_parts(parts: &Parts) -> Result<Vec<Network>, OpenError> {
+    parts.networks().map(of_part).collect()
+}
+
+fn of_part(part: &Part) -> Result<Network, OpenError> {
+    Ok(network(part, Header::of(&part.files)?))
+}
+
+fn network(part: &Part, header: Header) -> Network {
+    let Recognised { kind, is, layout } = recognise(&header.shapes);
+    let missing = match kind {
+        Kind::Transformer => missing(&header.shapes),
+        _ => Vec::new(),
     };
-    Ok(Network {
-        place: place.to_owned(),
+    let numbers: u64 = header.precision.values().sum();
+    Network {
+        place: part.place.clone(),
         is,
         layout,
-        memory: 4 * precision.values().sum::<u64>(),
-        precision,
-        bytes,
+        memory: if kind == Kind::Lora { 0 } else { 4 * numbers },
+        precision: header.precision,
+        bytes: header.bytes,
         missing,
-    })
+    }
+}
+
+/// The layout of files that are no network.
+const LORA: &str = "LoRA";
+
+/// What a LoRA's file is for, as far as it can be told.
+fn lora(path: &Path) -> Option<String> {
+    let file = Mapped::open(path).ok()?;
+    let lora = Lora::read(&file).ok()?;
+    let of = lora.models().unwrap_or_else(|| match lora.width() {
+        Some(width) => format!("a transformer {width} wide"),
+        None => "a transformer of unknown width".to_owned(),
+    });
+    Some(format!("LoRA of rank {} for Wan, {of}", lora.rank()))
 }
 
 /// What has tensors of these names and shapes, and whose names they are.
-fn recognise(shapes: &BTreeMap<String, Vec<usize>>) -> (String, &'static str) {
+pub(crate) fn recognise(shapes: &Shapes) -> Recognised {
     let has = |part: &str| shapes.keys().any(|name| name.contains(part));
-    let renamed = |rename: fn(&str, &[usize]) -> Renamed, wanted: &str| {
-        let mut all = shapes
-            .iter()
-            .filter_map(|(name, shape)| rename(name, shape));
-        all.find(|(name, _)| name == wanted).map(|(_, shape)| shape)
-    };
+    let is = |kind, is: String, layout| Recognised { kind, is, layout };
+    let ends = |end: &str| shapes.keys().any(|name| name.ends_with(end));
+    if [".lora_", ".lora.", "lokr_", "hada_"].into_iter().any(has)
+        || [".diff", ".diff_b", ".diff_m"].into_iter().any(ends)
+    {
+        return is(Kind::Lora, "LoRA".to_owned(), LORA);
+    }
     if has("head.modulation") || has("condition_embedder.time_proj") {
-        let layout = match (has("condition_embedder."), has("model.diffusion_model.")) {
+        let layout = match (has("condition_embedder."), has("diffusion_model.")) {
             (true, _) => "diffusers",
             (_, true) => "ComfyUI",
             _ => "original",
         };
-        let width = renamed(of_transformer, "patch.bias").map_or(0, |shape| shape[0]);
-        let patch = renamed(of_transformer, "patch.weight").map_or(0, |shape| shape[1]);
-        let size = match (width, patch / 4) {
-            (1536, 16) => "2.1 T2V 1.3B".to_owned(),
-            (5120, 16) => "T2V 14B (2.1, or one expert of 2.2 A14B)".to_owned(),
-            (5120, 36) => "I2V 14B".to_owned(),
-            (3072, 48) => "2.2 TI2V 5B".to_owned(),
-            (width, channels) => format!("width {width}, {channels} latent channels"),
-        };
-        return (format!("Wan transformer, {size}"), layout);
+        return is(
+            Kind::Transformer,
+            format!("Wan transformer, {}", size(shapes)),
+            layout,
+        );
     }
-    if let Some(shape) = renamed(of_text, "embedding.weight") {
+    if let Some([tokens, width]) = extents(shapes, of_text, "embedding.weight") {
         let layout = if has("token_embedding") {
             "original"
         } else {
             "transformers"
         };
-        return (
-            format!(
-                "umT5 text encoder, {} tokens of width {}",
-                shape[0], shape[1]
-            ),
-            layout,
-        );
+        let text = format!("umT5 text encoder, {tokens} tokens of width {width}");
+        return is(Kind::Text, text, layout);
     }
-    if has("decoder.up_blocks.") {
-        let kind = if has("upsampler.") {
-            "Wan 2.2"
-        } else {
-            "Wan 2.1"
-        };
-        return (format!("{kind} autoencoder"), "diffusers");
+    let residual = has("upsampler.") || has("upsamples.0.upsamples.");
+    let kind = if residual {
+        "Wan 2.2 autoencoder"
+    } else {
+        "Wan 2.1 autoencoder"
+    };
+    if has("decoder.up_blocks.") && has("time_conv.") {
+        return is(Kind::Vae, kind.to_owned(), "diffusers");
     }
     if has("decoder.upsamples.") {
-        return ("Wan autoencoder".to_owned(), "original");
+        return is(Kind::Vae, kind.to_owned(), "original");
     }
     if has("dit.patch_in") {
-        return (
-            "kinora-1, text encoder and transformer".to_owned(),
-            "Kinora",
-        );
+        let text = "kinora-1, text encoder and transformer".to_owned();
+        return is(Kind::Kinora, text, "Kinora");
     }
     if has("smoother.linear") {
-        return ("kinora-1 autoencoder".to_owned(), "Kinora");
+        return is(Kind::Kinora, "kinora-1 autoencoder".to_owned(), "Kinora");
     }
-    ("no network that Kinora knows".to_owned(), "unknown")
+    is(
+        Kind::Unknown,
+        "no network that Kinora knows".to_owned(),
+        "unknown",
+    )
+}
+
+/// The two extents of the tensor that is called `wanted` here.
+fn extents(
+    shapes: &Shapes,
+    rename: fn(&str, &[usize]) -> Renamed,
+    wanted: &str,
+) -> Option<[usize; 2]> {
+    let mut all = shapes
+        .iter()
+        .filter_map(|(name, shape)| rename(name, shape));
+    let (_, shape) = all.find(|(name, _)| name == wanted)?;
+    shape.try_into().ok()
+}
+
+/// Which transformers are of a width and a number of channels.
+fn size(shapes: &Shapes) -> String {
+    let [width, patch] = extents(shapes, of_transformer, "patch.weight").unwrap_or_default();
+    let channels = patch / 4;
+    let same = KNOWN
+        .iter()
+        .filter(|known| (known.width, known.in_channels) == (width, channels));
+    let names: Vec<&str> = same.map(|known| known.name).collect();
+    match names.as_slice() {
+        [] => format!("width {width}, {channels} latent channels"),
+        [one] => (*one).to_owned(),
+        [one, more @ ..] => format!("{one} (or one expert of {})", more.join(", ")),
+    }
 }
 
 /// Tensors of a transformer that are not there.

@@ -2,26 +2,18 @@
 
 use crate::OpenError;
 use crate::model::read_text;
-use kinora_models::kinora1::Defaults;
-use kinora_models::wan::{Config, ConfigFiles, WeightFiles};
-use kinora_nn::weights::{Mapped, WeightsError};
-use sha2::{Digest, Sha256};
-use std::fs::{self, File};
-use std::io;
+use crate::parts::{Part, Parts, TokenizerAt, weight_files};
+use kinora_models::wan::{Config, ConfigFiles};
 use std::path::{Path, PathBuf};
 
 /// What names the networks of a folder.
 const INDEX: &str = "model_index.json";
+/// What says how noise levels go.
+const SCHEDULER: &str = "scheduler/scheduler_config.json";
 /// The folder of the second transformer.
-pub(crate) const SECOND: &str = "transformer_2";
-
-/// The folders with weights.
-fn networks(config: &Config) -> impl Iterator<Item = &'static str> {
-    let second = config.boundary.map(|_| SECOND);
-    ["transformer", "text_encoder", "vae"]
-        .into_iter()
-        .chain(second)
-}
+const SECOND: &str = "transformer_2";
+/// Tokenizers, the best first.
+const TOKENIZERS: [&str; 2] = ["tokenizer/tokenizer.json", "tokenizer/spiece.model"];
 
 /// Whether a folder has this layout.
 pub(crate) fn is_folder(folder: &Path) -> bool {
@@ -36,7 +28,7 @@ pub(crate) fn config(folder: &Path) -> Result<Config, OpenError> {
         transformer: text("transformer/config.json")?,
         text_encoder: text("text_encoder/config.json")?,
         vae: text("vae/config.json")?,
-        scheduler: text("scheduler/scheduler_config.json")?,
+        scheduler: text(SCHEDULER)?,
     };
     Config::read(&files).map_err(|source| OpenError::Wan {
         path: folder.to_owned(),
@@ -44,46 +36,64 @@ pub(crate) fn config(folder: &Path) -> Result<Config, OpenError> {
     })
 }
 
-/// Its tokenizer and all its weights.
-pub(crate) fn weights(folder: &Path, config: &Config) -> Result<WeightFiles, OpenError> {
-    let all = |network: &str| -> Result<Vec<Mapped>, OpenError> {
-        let files = weight_files(&folder.join(network))?;
-        files.iter().map(|file| mapped(file)).collect()
-    };
-    Ok(WeightFiles {
-        tokenizer: read_text(&folder.join("tokenizer/tokenizer.json"))?,
-        transformer: all("transformer")?,
-        transformer_2: match config.boundary {
-            Some(_) => all(SECOND)?,
-            None => Vec::new(),
-        },
-        text_encoder: all("text_encoder")?,
-        vae: all("vae")?,
+/// Its files.
+pub(crate) fn parts(folder: &Path, config: &Config) -> Result<Parts, OpenError> {
+    Ok(Parts {
+        transformer: part(folder, "transformer")?,
+        second: config.boundary.map(|_| part(folder, SECOND)).transpose()?,
+        text: part(folder, "text_encoder")?,
+        vae: part(folder, "vae")?,
+        tokenizer: tokenizer(folder).unwrap_or(TokenizerAt::Json(folder.join(TOKENIZERS[0]))),
+        others: vec![folder.join(INDEX), folder.join(SCHEDULER)],
     })
 }
 
-/// The hash of its configurations, tokenizer and weights.
-pub(crate) fn sha256(folder: &Path, config: &Config) -> Result<String, OpenError> {
-    let mut hash = Sha256::new();
-    let mut files = vec![
-        folder.join(INDEX),
-        folder.join("scheduler/scheduler_config.json"),
-        folder.join("tokenizer/tokenizer.json"),
-    ];
-    for network in networks(config) {
-        files.push(folder.join(network).join("config.json"));
-        files.extend(weight_files(&folder.join(network))?);
+fn part(folder: &Path, network: &str) -> Result<Part, OpenError> {
+    Ok(Part {
+        place: network.to_owned(),
+        files: weight_files(&folder.join(network))?,
+        config: Some(folder.join(network).join("config.json")),
+    })
+}
+
+fn tokenizer(folder: &Path) -> Option<TokenizerAt> {
+    let [json, pieces]: [PathBuf; 2] = TOKENIZERS.map(|name| folder.join(name));
+    match (json.is_file(), pieces.is_file()) {
+        (true, _) => Some(TokenizerAt::Json(json)),
+        (_, true) => Some(TokenizerAt::SentencePiece(pieces)),
+        _ => None,
     }
-    for path in files {
-        let mut file = File::open(&path).map_err(|source| failed(&path, source))?;
-        let bytes = file
-            .metadata()
-            .map_err(|source| failed(&path, source))?
-            .len();
-        hash.update(bytes.to_le_bytes());
-        io::copy(&mut file, &mut hash).map_err(|source| failed(&path, source))?;
+}
+
+/// The networks that are there, and what is not.
+pub(crate) fn found(folder: &Path) -> Result<(Vec<Part>, Vec<String>), OpenError> {
+    let mut found = Vec::new();
+    let mut missing = Vec::new();
+    let second = folder.join(SECOND).is_dir().then_some(SECOND);
+    for network in ["transformer", "text_encoder", "vae"]
+        .into_iter()
+        .chain(second)
+    {
+        match part(folder, network) {
+            Ok(part) => found.push(part),
+            Err(OpenError::Read { .. }) => missing.push(format!("{network}/*.safetensors")),
+            Err(OpenError::Shard { index, reason }) => {
+                missing.push(format!("{network}: {} {reason}", index.display()));
+            }
+            Err(other) => return Err(other),
+        }
+        let config = format!("{network}/config.json");
+        if !folder.join(&config).is_file() {
+            missing.push(config);
+        }
     }
-    Ok(format!("{:x}", hash.finalize()))
+    if tokenizer(folder).is_none() {
+        missing.push(TOKENIZERS[0].to_owned());
+    }
+    if !folder.join(SCHEDULER).is_file() {
+        missing.push(SCHEDULER.to_owned());
+    }
+    Ok((found, missing))
 }
 
 /// Its card, if it has one.
@@ -92,82 +102,5 @@ pub(crate) fn card(folder: &Path) -> Result<String, OpenError> {
     match path.is_file() {
         true => read_text(&path),
         false => Ok("A Wan checkpoint without a card.".to_owned()),
-    }
-}
-
-/// What the reference does with such a checkpoint (the examples of diffusers 0.42.1 and of the original release).
-pub(crate) fn defaults(config: &Config) -> Defaults {
-    let wan_2_1 = Defaults {
-        width: 832,
-        height: 480,
-        frames: 81,
-        fps: 16,
-        steps: 50,
-        guidance: 5.0,
-        sampler: "unipc".to_owned(),
-        shift: config.flow_shift,
-        temperature: 1.0,
-    };
-    if config.expand_timesteps {
-        return Defaults {
-            width: 1280,
-            height: 704,
-            frames: 121,
-            fps: 24,
-            ..wan_2_1
-        };
-    }
-    if config.boundary.is_some() {
-        return Defaults {
-            steps: 40,
-            guidance: 4.0,
-            ..wan_2_1
-        };
-    }
-    wan_2_1
-}
-
-/// The files of a network, safetensors or GGUF, in order of their names.
-pub(crate) fn weight_files(folder: &Path) -> Result<Vec<PathBuf>, OpenError> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).map_err(|source| failed(folder, source))? {
-        let path = entry.map_err(|source| failed(folder, source))?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "safetensors" || extension == "gguf")
-        {
-            files.push(path);
-        }
-    }
-    files.sort();
-    match files.is_empty() {
-        true => Err(failed(
-            folder,
-            io::Error::new(
-                io::ErrorKind::NotFound,
-                "it holds no .safetensors or .gguf file",
-            ),
-        )),
-        false => Ok(files),
-    }
-}
-
-/// A file of weights in memory.
-pub(crate) fn mapped(path: &Path) -> Result<Mapped, OpenError> {
-    Mapped::open(path).map_err(|error| match error {
-        WeightsError::Io { source, .. } => failed(path, source),
-        other => damaged(path, other),
-    })
-}
-
-/// A file of weights that is there and is none.
-pub(crate) fn damaged(path: &Path, error: WeightsError) -> OpenError {
-    failed(path, io::Error::new(io::ErrorKind::InvalidData, error))
-}
-
-fn failed(path: &Path, source: io::Error) -> OpenError {
-    OpenError::Read {
-        path: path.to_owned(),
-        source,
     }
 }

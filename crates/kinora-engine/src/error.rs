@@ -54,7 +54,7 @@ impl EngineError {
     pub fn fault(&self) -> Fault {
         let machine = match self {
             Self::Cancelled => return Fault::Stop,
-            Self::Open(OpenError::Read { source, .. })
+            Self::Open(OpenError::Read { source, .. } | OpenError::Lora { source, .. })
             | Self::Load(LoadError::Open(OpenError::Read { source, .. }))
             | Self::Latents(LatentsError::Read { source, .. }) => failed(source),
             Self::Latents(LatentsError::Write(_)) => true,

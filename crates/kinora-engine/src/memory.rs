@@ -65,7 +65,7 @@ pub fn estimate(plan: &Plan, model: &ModelFiles) -> Need {
             let refining = refiner(&config.vae.decoder, chunk * h * w, h * w);
             (network, refining, 0)
         }
-        Kind::Wan(both) => wan(&both.0, batch, shape, chunk),
+        Kind::Wan(files) => wan(&files.config, batch, shape, chunk),
     };
     let sampling = network + 9 * t * h * w * channels * F32;
     let chunk_pixels = chunk * 4 * pixels * F32 * 3;

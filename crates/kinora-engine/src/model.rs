@@ -1,7 +1,9 @@
 //! Finding a model: one that is built in, by its name, or a folder with the same files.
 
 use crate::checkpoint::{self, Network};
-use crate::diffusers;
+use crate::lora::{self, LoraId, LoraRequest};
+use crate::parts::Parts;
+use crate::{diffusers, repack};
 use burn::tensor::Device;
 use kinora_models::kinora1::{self, Config, ConfigError, Defaults};
 use kinora_models::registry::{self, Files, ModelError, file};
@@ -13,8 +15,8 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-/// Largest text file of a model folder.
-const MAX_TEXT: u64 = 16 << 20;
+/// Largest text file of a model folder: umT5's tokenizer.json has 17 MB.
+const MAX_TEXT: u64 = 64 << 20;
 /// Largest weight file of a model folder.
 const MAX_WEIGHTS: u64 = 8 << 30;
 
@@ -54,6 +56,8 @@ pub struct About {
     pub precision: Precision,
     /// What it can and can't do, as Markdown.
     pub card: String,
+    /// What is added to its transformers.
+    pub loras: Vec<LoraId>,
 }
 
 /// The files of each family.
@@ -61,8 +65,17 @@ pub struct About {
 pub(crate) enum Kind {
     /// In memory.
     Kinora1(Box<(Config, Files)>),
-    /// Of a folder in the layout of diffusers; weights are read when it is loaded.
-    Wan(Box<(wan::Config, PathBuf)>),
+    /// Of a folder; weights are read when it is loaded.
+    Wan(Box<WanFiles>),
+}
+
+/// A Wan checkpoint on a disk.
+#[derive(Debug)]
+pub(crate) struct WanFiles {
+    pub folder: PathBuf,
+    pub config: wan::Config,
+    pub parts: Parts,
+    pub loras: Vec<LoraRequest>,
 }
 
 /// Why no model was found.
@@ -95,6 +108,56 @@ pub enum OpenError {
     /// The configuration is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A list of shards does not fit the files.
+    #[error("{} {reason}", index.display())]
+    Shard {
+        /// The list.
+        index: PathBuf,
+        /// What is wrong with it, and what to do.
+        reason: String,
+    },
+    /// Weights that would have to be run.
+    #[error("{} is a pickle, which can run programs when it is read; convert it to safetensors, or take a repack in safetensors", .0.display())]
+    Pickle(PathBuf),
+    /// A part of a checkpoint is not there.
+    #[error("the model folder {} has no {what}; put it there", folder.display())]
+    Missing {
+        /// The folder.
+        folder: PathBuf,
+        /// What is missing.
+        what: String,
+    },
+    /// A part of a checkpoint is there twice.
+    #[error("the model folder {} has two of a kind, the {what}s {first} and {second}; leave one of them there (two transformers are taken for high and low noise levels if their names say so)", folder.display())]
+    Several {
+        /// The folder.
+        folder: PathBuf,
+        /// Which part.
+        what: &'static str,
+        /// One of them.
+        first: String,
+        /// Another.
+        second: String,
+    },
+    /// A LoRA is missing or can't be read.
+    #[error("the LoRA {} can't be read: {source}", path.display())]
+    Lora {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A LoRA for a model that takes none.
+    #[error("{0} takes no LoRA; leave --lora out, or name a Wan checkpoint with --model")]
+    NoLora(String),
+    /// A LoRA for one of two transformers, and there is one.
+    #[error("{model} has one transformer; leave out what stands behind the @ of {lora}")]
+    NoExpert {
+        /// The model.
+        model: String,
+        /// The LoRA.
+        lora: String,
+    },
     /// The checkpoint can't be used.
     #[error("the model folder {}: {source}", path.display())]
     Wan {
@@ -118,7 +181,7 @@ pub enum LoadError {
 
 impl ModelFiles {
     /// Opens the built-in model of this name, or else the folder of this path: one that `kinora train` wrote, or a Wan
-    /// checkpoint in the layout of diffusers.
+    /// checkpoint in whichever layout.
     ///
     /// # Errors
     /// When there is neither, a file can't be read, or the configuration is wrong. Weights are checked by
@@ -128,7 +191,17 @@ impl ModelFiles {
         match registry::built_in(name_or_folder) {
             Some(model) => Self::kinora1((model.files)()),
             None if diffusers::is_folder(folder) => Self::wan(folder),
-            None if folder.is_dir() => Self::kinora1(read_folder(folder)?),
+            None if folder.join(file::VOCABULARY).exists() => Self::kinora1(read_folder(folder)?),
+            None if folder.is_dir() => {
+                let found = repack::find(folder)?;
+                match found.is_wan() {
+                    true => {
+                        let (config, parts) = found.open()?;
+                        Self::of_parts(folder, config, parts)
+                    }
+                    false => Self::kinora1(read_folder(folder)?),
+                }
+            }
             None => Err(OpenError::Unknown {
                 name: name_or_folder.to_owned(),
             }),
@@ -161,6 +234,7 @@ impl ModelFiles {
                 streamed_bytes: Vec::new(),
                 precision: Precision::Bf16, // as it was trained
                 card: files.card.to_string(),
+                loras: Vec::new(),
             },
             sha256: format!("{:x}", hash.finalize()),
             kind: Kind::Kinora1(Box::new((config, files))),
@@ -169,7 +243,12 @@ impl ModelFiles {
 
     fn wan(folder: &Path) -> Result<Self, OpenError> {
         let config = diffusers::config(folder)?;
-        let (networks, _) = checkpoint::networks(folder)?;
+        let parts = diffusers::parts(folder, &config)?;
+        Self::of_parts(folder, config, parts)
+    }
+
+    fn of_parts(folder: &Path, config: wan::Config, parts: Parts) -> Result<Self, OpenError> {
+        let networks = checkpoint::of_parts(&parts)?;
         let name = folder.file_name().unwrap_or(folder.as_os_str());
         let (streamed, loaded): (Vec<&Network>, Vec<&Network>) =
             networks.iter().partition(|network| network.place != "vae");
@@ -181,7 +260,7 @@ impl ModelFiles {
                 family: Family::Wan,
                 geometry: config.geometry(),
                 two_transformers: config.boundary.is_some(),
-                defaults: diffusers::defaults(&config),
+                defaults: config.defaults(),
                 weight_bytes: networks.iter().map(|network| network.bytes).sum(),
                 loaded_bytes: loaded.map(|network| network.memory).sum(),
                 streamed_bytes: streamed.iter().map(|network| network.bytes).collect(),
@@ -190,10 +269,61 @@ impl ModelFiles {
                     false => Precision::Bf16,
                 },
                 card: diffusers::card(folder)?,
+                loras: Vec::new(),
             },
-            sha256: diffusers::sha256(folder, &config)?,
-            kind: Kind::Wan(Box::new((config, folder.to_owned()))),
+            sha256: parts.sha256()?,
+            kind: Kind::Wan(Box::new(WanFiles {
+                folder: folder.to_owned(),
+                config,
+                parts,
+                loras: Vec::new(),
+            })),
         })
+    }
+
+    /// The same model with these LoRAs added to it. One that makes the model paint in a few steps brings the settings for
+    /// that, and is named in the second place.
+    ///
+    /// # Errors
+    /// When a file can't be read or is damaged, or the model takes none. Whether their layers fit is checked by
+    /// [`ModelFiles::load`].
+    pub fn with_loras(
+        mut self,
+        loras: Vec<LoraRequest>,
+    ) -> Result<(Self, Option<String>), OpenError> {
+        let name = self.about.name.clone();
+        let Kind::Wan(files) = &mut self.kind else {
+            return match loras.is_empty() {
+                true => Ok((self, None)),
+                false => Err(OpenError::NoLora(name)),
+            };
+        };
+        let mut few_steps = None;
+        for mut lora in loras {
+            let told = lora.expert.is_some();
+            if told && !self.about.two_transformers {
+                let lora = lora.path.display().to_string();
+                return Err(OpenError::NoExpert { model: name, lora });
+            }
+            if !told && self.about.two_transformers {
+                lora.expert = wan::expert_of(&lora.file());
+            }
+            if lora::is_few_steps(&lora).map_err(of_lora)? {
+                few_steps = Some(lora.file());
+                lora::few_steps(&mut self.about.defaults);
+            }
+            self.about.loras.push(LoraId::new(&lora).map_err(of_lora)?);
+            files.loras.push(lora);
+        }
+        Ok((self, few_steps))
+    }
+
+    /// The folder of its files, if it has one.
+    pub fn folder(&self) -> Option<&Path> {
+        match &self.kind {
+            Kind::Kinora1(_) => None,
+            Kind::Wan(files) => Some(&files.folder),
+        }
     }
 
     /// The model card, as Markdown.
@@ -216,17 +346,25 @@ impl ModelFiles {
                 let networks = kinora1::Networks::load(&both.1, precision, device)?;
                 Ok(Model::Kinora1(Box::new(networks)))
             }
-            Kind::Wan(both) => {
-                let (config, folder) = both.as_ref();
-                let files = diffusers::weights(folder, config)?;
-                let networks = wan::Networks::load(config.clone(), files, precision, device);
+            Kind::Wan(wan) => {
+                let loras = wan.loras.iter().map(LoraRequest::open);
+                let files = wan.parts.weights(loras.collect::<Result<_, _>>()?)?;
+                let networks = wan::Networks::load(wan.config.clone(), files, precision, device);
                 let networks = networks.map_err(|source| OpenError::Wan {
-                    path: folder.clone(),
+                    path: wan.folder.clone(),
                     source: Box::new(source),
                 })?;
                 Ok(Model::Wan(Box::new(networks)))
             }
         }
+    }
+}
+
+/// An error of a LoRA's file, which is of no model folder.
+fn of_lora(error: OpenError) -> OpenError {
+    match error {
+        OpenError::Read { path, source } => OpenError::Lora { path, source },
+        other => other,
     }
 }
 
@@ -243,19 +381,25 @@ fn read_folder(folder: &Path) -> Result<Files, OpenError> {
 }
 
 pub(crate) fn read_text(path: &Path) -> Result<String, OpenError> {
-    let invalid = |e| OpenError::Read {
+    let invalid = |e| failed(path, io::Error::new(io::ErrorKind::InvalidData, e));
+    String::from_utf8(read_bytes(path)?).map_err(invalid)
+}
+
+/// Reads an ordinary file that is not large.
+pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>, OpenError> {
+    read(path, MAX_TEXT)
+}
+
+pub(crate) fn failed(path: &Path, source: io::Error) -> OpenError {
+    OpenError::Read {
         path: path.to_owned(),
-        source: io::Error::new(io::ErrorKind::InvalidData, e),
-    };
-    String::from_utf8(read(path, MAX_TEXT)?).map_err(invalid)
+        source,
+    }
 }
 
 /// Reads an ordinary file of at most `most` bytes: a pipe or a device could last for ever.
 fn read(path: &Path, most: u64) -> Result<Vec<u8>, OpenError> {
-    let failed = |source| OpenError::Read {
-        path: path.to_owned(),
-        source,
-    };
+    let failed = |source| failed(path, source);
     let found = fs::metadata(path).map_err(failed)?;
     if !found.is_file() {
         return Err(failed(io::Error::new(

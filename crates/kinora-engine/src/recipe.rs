@@ -1,8 +1,9 @@
 //! How a clip was made, in its own metadata, so that it can be made again.
 
-use crate::{ModelFiles, Plan, Request};
+use crate::{LoraId, LoraRequest, ModelFiles, Plan, Request};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::path::Path;
 
 /// All that decides the bytes of a clip, besides the kind of file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,12 +50,15 @@ pub struct Input {
 }
 
 /// Which model, and which weights of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelId {
     /// The model's own name.
     pub name: String,
     /// See [`ModelFiles::sha256`].
     pub sha256: String,
+    /// What was added to its transformers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub loras: Vec<LoraId>,
 }
 
 /// Why a recipe can't be followed.
@@ -76,6 +80,14 @@ pub enum RecipeError {
         wanted: String,
         /// The hash of the model at hand.
         found: String,
+    },
+    /// A LoRA is not at hand or is another.
+    #[error("the clip was made with the LoRA {file} with sha256 {}...; give that file with --lora", short(.sha256))]
+    NeedsLora {
+        /// Its name.
+        file: String,
+        /// Its hash.
+        sha256: String,
     },
     /// It began from a latents file, which is not at hand or is another.
     #[error("the clip began from a latents file with sha256 {}...; give that file with --init-latents", short(.0))]
@@ -117,6 +129,7 @@ impl Recipe {
             model: ModelId {
                 name: model.about.name.clone(),
                 sha256: model.sha256.clone(),
+                loras: model.about.loras.clone(),
             },
             plan: plan.clone(),
             init_latents,
@@ -156,6 +169,28 @@ impl Recipe {
             wanted,
             found: model.sha256.clone(),
         })
+    }
+
+    /// The LoRAs that the clip was made with, as they lie in the first of `folders` that has them.
+    ///
+    /// # Errors
+    /// When one is in none of them, or is another file.
+    pub fn loras(&self, folders: &[&Path]) -> Result<Vec<LoraRequest>, RecipeError> {
+        let find = |id: &LoraId| {
+            let there = folders.iter().map(|folder| folder.join(&id.file));
+            let there = there.map(|path| id.request(path));
+            let same = |lora: &LoraRequest| lora.sha256().is_ok_and(|hash| hash == id.sha256);
+            // A name with a folder in it would be a path into somebody else's machine.
+            let plain = Path::new(&id.file)
+                .file_name()
+                .is_some_and(|name| name == id.file.as_str());
+            let found = there.into_iter().filter(|_| plain).find(same);
+            found.ok_or_else(|| RecipeError::NeedsLora {
+                file: id.file.clone(),
+                sha256: id.sha256.clone(),
+            })
+        };
+        self.model.loras.iter().map(find).collect()
     }
 
     /// Checks that `command` with `inputs` is what made the clip.

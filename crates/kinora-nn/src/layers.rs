@@ -5,7 +5,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use crate::weights::{Store, Stored, WeightsView};
+use crate::weights::{Change, Store, Stored, WeightsView};
 use crate::{
     Precision, depthwise_conv3d, layer_norm, linear_in, linear_stored, noise, rms_norm_heads,
 };
@@ -50,9 +50,15 @@ impl Slot {
     }
 
     /// Takes a tensor of a store; `None` if it can't be used in place.
-    pub(crate) fn fill(&self, store: &Arc<Store>, tensor: &WeightsView<'_>) -> Option<()> {
-        let weight = store.weight(tensor, self.shape)?;
-        self.weight.set(weight).ok()
+    pub(crate) fn fill(
+        &self,
+        store: &Arc<Store>,
+        tensor: &WeightsView<'_>,
+        changes: Vec<Change>,
+    ) -> Option<&Stored> {
+        let weight = store.weight(tensor, self.shape, changes)?;
+        self.weight.set(weight).ok()?;
+        self.weight.get()
     }
 
     fn get(&self) -> &Stored {
@@ -81,6 +87,11 @@ impl Init {
             slots: Some(Slots::default()),
             ..Self::zeros(device)
         }
+    }
+
+    /// The places that were made.
+    pub(crate) fn slots(&self) -> Option<&Slots> {
+        self.slots.as_ref()
     }
 
     /// The places that were made, and new ones from now on.

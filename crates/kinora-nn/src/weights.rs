@@ -20,12 +20,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::layers::Slots;
+use crate::layers::{Init, Slots};
 use crate::optim::{update, visit};
 pub use encoding::Encoding;
 pub use mapped::Mapped;
 pub use parse::{Weights, WeightsView};
-pub use stored::{Store, Stored};
+pub use stored::{Change, Store, Stored};
 
 /// The tensor that says that 8-bit floats have scales beside them.
 const SCALED_MARK: &str = "scaled_fp8";
@@ -39,6 +39,11 @@ pub enum WeightsError {
     /// The file is well-formed but holds the weights of another model.
     #[error("the weight file does not fit the model: {0}")]
     Mismatch(Mismatch),
+    /// A weight is no number.
+    #[error(
+        "`{0}` holds values that are not finite: the file is damaged, or was converted badly; download or convert it again"
+    )]
+    NotFinite(String),
     /// A value is too large for the number format asked for.
     #[error("`{name}` holds {value}, which {dtype:?} cannot hold; save it as F32")]
     OutOfRange {
@@ -287,16 +292,17 @@ pub fn load<M: Module>(module: M, bytes: &[u8]) -> Result<M, WeightsError> {
 /// those of the module from those of the files, or `None` for a tensor that the module does not need.
 ///
 /// # Errors
-/// As [`load`].
+/// As [`load`], and [`WeightsError::NotFinite`].
 pub fn load_renamed<M: Module>(
     module: M,
     files: &[&[u8]],
     rename: impl Fn(&str, &[usize]) -> Option<(String, Vec<usize>)>,
 ) -> Result<M, WeightsError> {
-    load_parts(module, None, files, rename)
+    load_parts(module, None, files, rename, |_| Vec::new())
 }
 
 /// [`load_renamed`] of the files of a network, where the weights of layers that have a place in `slots` stay in their files.
+/// `changes` tells what is added to the parameter of each name.
 ///
 /// # Errors
 /// As [`load`].
@@ -305,8 +311,15 @@ pub fn load_stored<M: Module>(
     slots: &Slots,
     store: &Arc<Store>,
     rename: impl Fn(&str, &[usize]) -> Option<(String, Vec<usize>)>,
+    changes: impl Fn(&str) -> Vec<Change>,
 ) -> Result<M, WeightsError> {
-    load_parts(module, Some((slots, store)), &store.files(), rename)
+    load_parts(
+        module,
+        Some((slots, store)),
+        &store.files(),
+        rename,
+        changes,
+    )
 }
 
 fn load_parts<M: Module>(
@@ -314,6 +327,7 @@ fn load_parts<M: Module>(
     stored: Option<(&Slots, &Arc<Store>)>,
     files: &[&[u8]],
     rename: impl Fn(&str, &[usize]) -> Option<(String, Vec<usize>)>,
+    changes: impl Fn(&str) -> Vec<Change>,
 ) -> Result<M, WeightsError> {
     let mut tensors = BTreeMap::new();
     for file in files {
@@ -329,6 +343,7 @@ fn load_parts<M: Module>(
     let mut mismatch = Mismatch::default();
     let mut unexpected = tensors.clone();
     let mut placed = BTreeSet::new();
+    let mut damaged = None;
     visit(&module, |name, parameter| {
         let slot = stored.and_then(|(slots, store)| Some((slots.get(parameter.id)?, store)));
         let shape = match &slot {
@@ -342,8 +357,10 @@ fn load_parts<M: Module>(
             }
             Some(tensor) => {
                 if let Some((slot, store)) = slot {
-                    if slot.fill(store, &tensor).is_none() {
-                        mismatch.blocks.push(name.to_owned());
+                    match slot.fill(store, &tensor, changes(name)) {
+                        None => mismatch.blocks.push(name.to_owned()),
+                        Some(weight) if !weight.is_finite() => damaged = Some(name.to_owned()),
+                        Some(_) => {}
                     }
                     placed.insert(name.to_owned());
                 }
@@ -354,11 +371,37 @@ fn load_parts<M: Module>(
     if mismatch != Mismatch::default() {
         return Err(WeightsError::Mismatch(mismatch));
     }
-    Ok(update(module, |name, _, values| {
-        if !placed.contains(name) {
-            values.copy_from_slice(&tensors[name].to_f32());
+    let module = update(module, |name, _, values| {
+        if placed.contains(name) {
+            return;
         }
-    }))
+        values.copy_from_slice(&tensors[name].to_f32());
+        let rows = tensors[name].shape.first().copied().unwrap_or(1);
+        for change in changes(name) {
+            change.add(0..rows, values);
+        }
+        if damaged.is_none() && !values.iter().all(|value| value.is_finite()) {
+            damaged = Some(name.to_owned());
+        }
+    });
+    match damaged {
+        Some(name) => Err(WeightsError::NotFinite(name)),
+        None => Ok(module),
+    }
+}
+
+/// The name and shape of each float parameter of a module, those included whose values stay in files.
+pub fn shapes(module: &impl Module, init: &Init) -> BTreeMap<String, Vec<usize>> {
+    let mut shapes = BTreeMap::new();
+    visit(module, |name, parameter| {
+        let slot = init.slots().and_then(|slots| slots.get(parameter.id));
+        let shape = match slot {
+            Some(slot) => slot.shape().to_vec(),
+            None => parameter.value.shape().to_vec(),
+        };
+        shapes.insert(name.to_owned(), shape);
+    });
+    shapes
 }
 
 /// [`load`] of the file at `path`.

@@ -19,6 +19,7 @@ mod commands {
 mod failure;
 mod input;
 mod interrupt;
+mod loras;
 mod machine;
 mod progress;
 mod prompting;

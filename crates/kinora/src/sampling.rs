@@ -1,15 +1,17 @@
 //! From flags to a finished clip: what every command that paints has in common.
 
 use crate::failure::BadInput;
+use crate::loras::parse_lora;
 use crate::progress::Progress;
 use crate::{interrupt, machine};
 use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use kinora_engine::{
-    Conditioning, Device, EngineError, Job, Latents, Model, ModelFiles, Plan, Precision, Reading,
-    Recipe, Request, Sampler, estimate, generate, plan,
+    Conditioning, Device, EngineError, Job, Latents, LoraRequest, Model, ModelFiles, Plan,
+    Precision, Reading, Recipe, Request, Sampler, estimate, generate, plan,
 };
 use kinora_media::{Clip, Output, Shape, SheetRow, contact_sheet, save_png, write};
+use kinora_models::kinora1::Defaults;
 use serde::Serialize;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
@@ -57,6 +59,12 @@ pub struct SamplingArgs {
     pub max_memory: Option<u64>,
     #[arg(long, value_name = "NAME", help = format!("How the steps are taken: {}", Sampler::ALL.map(Sampler::name).join(", ")))]
     pub sampler: Option<String>,
+    /// Shift of the noise levels: more stays longer at the large forms
+    #[arg(long, value_name = "S", allow_hyphen_values = true)]
+    pub shift: Option<f64>,
+    /// A LoRA for a Wan checkpoint, with how much of it, 1 if not given, and for which of two transformers; give it several times
+    #[arg(long, value_name = "FILE[:WEIGHT][@high|@low]", value_parser = parse_lora)]
+    pub lora: Vec<LoraRequest>,
 }
 
 /// How freely what is painted leaves what is given
@@ -89,6 +97,7 @@ impl SamplingArgs {
         request.temperature = self.temperature.or(request.temperature);
         request.precision = self.precision.or(request.precision);
         request.sampler = self.sampler.clone().or(request.sampler);
+        request.shift = self.shift.or(request.shift);
         Ok(request)
     }
 
@@ -100,11 +109,33 @@ impl SamplingArgs {
             .min()
     }
 
-    /// The model that the flag names, or else `recipe`, or else the default one.
+    /// The model that the flag names, or else `recipe`, or else the default one, with the LoRAs of the flags or the recipe.
     pub fn files(&self, recipe: Option<&Recipe>) -> Result<ModelFiles> {
         let named = self.model.as_deref();
         let name = named.or(recipe.map(|recipe| recipe.model.name.as_str()));
-        Ok(ModelFiles::open(name.unwrap_or(DEFAULT_MODEL)).map_err(EngineError::from)?)
+        let files = ModelFiles::open(name.unwrap_or(DEFAULT_MODEL)).map_err(EngineError::from)?;
+        let loras = match recipe {
+            Some(recipe) if self.lora.is_empty() => {
+                let here = [Some(Path::new(".")), files.folder()];
+                let folders: Vec<&Path> = here.into_iter().flatten().collect();
+                recipe.loras(&folders).map_err(EngineError::from)?
+            }
+            _ => self.lora.clone(),
+        };
+        let (files, few_steps) = files.with_loras(loras).map_err(EngineError::from)?;
+        if let (Some(name), None) = (few_steps, recipe) {
+            let Defaults {
+                steps,
+                guidance,
+                shift,
+                sampler,
+                ..
+            } = &files.about.defaults;
+            tell(&format!(
+                "{name} paints in few steps: --steps {steps} --guidance {guidance} --shift {shift} --sampler {sampler}, as far as flags do not say otherwise"
+            ));
+        }
+        Ok(files)
     }
 }
 

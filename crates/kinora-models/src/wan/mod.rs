@@ -4,16 +4,24 @@
 //! Checked against diffusers 0.42.1 on small random weights (`reference/wan.py`).
 
 mod config;
+mod known;
 mod layers;
+mod lora;
 mod names;
 mod networks;
+mod shapes;
 mod text;
+mod tokenizer;
 mod transformer;
 mod vae;
 
 pub use config::{TextConfig, TransformerConfig, VaeConfig};
+pub use known::{KNOWN, Known, nearest};
+pub use lora::{Expert, Lora, LoraError, LoraFile, Merge, expert_of, few_steps};
 pub use names::{Renamed, of_text, of_transformer, of_vae};
 pub use networks::{Config, ConfigFiles, Networks, WanError, WeightFiles};
+pub use shapes::{Described, Shapes};
 pub use text::TextEncoder;
+pub use tokenizer::TokenizerFile;
 pub use transformer::Transformer;
 pub use vae::{Vae, VaeCache};

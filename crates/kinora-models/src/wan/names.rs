@@ -30,7 +30,7 @@ pub fn of_transformer(name: &str, shape: &[usize]) -> Renamed {
     }
     match name {
         // A convolution whose kernel is its stride is a linear map of patches.
-        "patch_embedding.weight" => Some(("patch.weight".into(), vec![shape[0], width])),
+        "patch_embedding.weight" => Some(("patch.weight".into(), vec![*shape.first()?, width])),
         "patch_embedding.bias" => plain("patch.bias"),
         "scale_shift_table" | "head.modulation" => Some(("table".into(), table())),
         _ => {
@@ -109,9 +109,9 @@ pub fn of_text(name: &str, shape: &[usize]) -> Renamed {
     plain(format!("blocks.{index}.{part}"))
 }
 
-/// Of an autoencoder of this configuration, in the layout of diffusers.
+/// Of an autoencoder of this configuration: the names of diffusers, or those of the original release.
 pub fn of_vae(name: &str, shape: &[usize], config: &VaeConfig) -> Renamed {
-    let name = leveled(name, config)
+    let name = leveled(&layers(name), config)
         .replace(".upsamplers.0.", ".resample.")
         .replace(".upsampler.", ".resample.")
         .replace(".downsampler.", ".resample.")
@@ -131,28 +131,65 @@ pub fn of_vae(name: &str, shape: &[usize], config: &VaeConfig) -> Renamed {
     Some((name, shape.to_vec()))
 }
 
-/// Blocks in levels. The encoder of Wan 2.1 has its blocks in one row: those of a level, then what halves it.
-fn leveled(name: &str, config: &VaeConfig) -> String {
-    if let Some(rest) = name.strip_prefix("decoder.up_blocks.") {
-        return format!("decoder.levels.{rest}");
+/// What the original release calls a layer of the autoencoder, and diffusers. Blocks are [`leveled`] afterwards.
+const VAE_LAYERS: [(&str, &str); 11] = [
+    ("encoder.conv1.", "encoder.conv_in."),
+    ("decoder.conv1.", "decoder.conv_in."),
+    (".middle.0.", ".mid_block.resnets.0."),
+    (".middle.1.", ".mid_block.attentions.0."),
+    (".middle.2.", ".mid_block.resnets.1."),
+    (".head.0.", ".norm_out."),
+    (".head.2.", ".conv_out."),
+    (".residual.0.", ".norm1."),
+    (".residual.2.", ".conv1."),
+    (".residual.3.", ".norm2."),
+    (".residual.6.", ".conv2."),
+];
+
+/// A name of the original release with diffusers' names of layers; one of diffusers as it is.
+fn layers(name: &str) -> String {
+    if let Some(kind) = name.strip_prefix("conv1.") {
+        return format!("quant_conv.{kind}");
     }
-    let Some(rest) = name.strip_prefix("encoder.down_blocks.") else {
+    if let Some(kind) = name.strip_prefix("conv2.") {
+        return format!("post_quant_conv.{kind}");
+    }
+    let name = name.replace(".shortcut.", ".conv_shortcut.");
+    let rename = |name: String, (theirs, ours): &(&str, &str)| name.replace(theirs, ours);
+    VAE_LAYERS.iter().fold(name, rename)
+}
+
+/// Blocks in levels. Wan 2.1 has them in one row, in its encoder and in the original's decoder: those of a level, then what
+/// resizes it. The original of Wan 2.2 has a row for each level.
+fn leveled(name: &str, config: &VaeConfig) -> String {
+    const ROWS: [(&str, &str); 4] = [
+        ("encoder", "down_blocks."),
+        ("encoder", "downsamples."),
+        ("decoder", "up_blocks."),
+        ("decoder", "upsamples."),
+    ];
+    let found = ROWS.iter().find_map(|(half, row)| {
+        let rest = name.strip_prefix(half)?.strip_prefix('.')?;
+        let (at, part) = rest.strip_prefix(row)?.split_once('.')?;
+        Some((*half, at.parse::<usize>().ok()?, part))
+    });
+    let Some((half, at, part)) = found else {
         return name.to_owned();
     };
-    let found = rest
-        .split_once('.')
-        .and_then(|(at, part)| Some((at.parse::<usize>().ok()?, part)));
-    match found {
-        Some((at, part)) if !config.is_residual => {
-            let (level, block) = (
-                at / (config.num_res_blocks + 1),
-                at % (config.num_res_blocks + 1),
-            );
-            match block == config.num_res_blocks {
-                true => format!("encoder.levels.{level}.resample.{part}"),
-                false => format!("encoder.levels.{level}.resnets.{block}.{part}"),
-            }
+    let blocks = config.num_res_blocks + usize::from(half == "decoder");
+    let place = |level: usize, block: usize, part: &str| match block == blocks {
+        true => format!("{half}.levels.{level}.resample.{part}"),
+        false => format!("{half}.levels.{level}.resnets.{block}.{part}"),
+    };
+    let (group, rest) = part.split_once('.').unwrap_or((part, ""));
+    match group {
+        "resnets" | "upsamplers" | "upsampler" | "downsampler" => {
+            format!("{half}.levels.{at}.{part}")
         }
-        _ => format!("encoder.levels.{rest}"),
+        "downsamples" | "upsamples" => match rest.split_once('.') {
+            Some((block, part)) => place(at, block.parse().unwrap_or(usize::MAX), part),
+            None => name.to_owned(),
+        },
+        _ => place(at / (blocks + 1), at % (blocks + 1), part),
     }
 }

@@ -1,15 +1,16 @@
 //! The networks of a checkpoint together, from the files of its diffusers folder.
 
 use super::Renamed;
+use super::lora::{Expert, LoraError, LoraFile, Merge};
 use super::{
-    TextConfig, TextEncoder, Transformer, TransformerConfig, Vae, VaeCache, VaeConfig, of_text,
-    of_transformer, of_vae,
+    TextConfig, TextEncoder, TokenizerFile, Transformer, TransformerConfig, Vae, VaeCache,
+    VaeConfig, of_text, of_transformer, of_vae,
 };
 use crate::kinora1::channels;
 use crate::model::{Geometry, Levels, Reading};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use kinora_nn::weights::{Mapped, Store};
+use kinora_nn::weights::{Change, Mapped, Store};
 use kinora_nn::{Init, Precision, weights};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -43,6 +44,34 @@ pub enum WanError {
         part: &'static str,
         /// Why.
         source: weights::WeightsError,
+    },
+    /// The text encoder is of another model.
+    #[error(
+        "the text encoder gives features {text} wide and the transformer reads {wanted}: they do not belong together; Wan's text encoder is umT5-XXL, 4096 wide"
+    )]
+    TextWidth {
+        /// Of the text encoder.
+        text: usize,
+        /// Of the transformer.
+        wanted: usize,
+    },
+    /// The autoencoder is of another model.
+    #[error(
+        "the autoencoder's latents have {vae} channels and the transformer's {wanted}: they do not belong together; Wan 2.2 TI2V 5B takes the autoencoder of 2.2, all others that of 2.1"
+    )]
+    Latents {
+        /// Of the autoencoder.
+        vae: usize,
+        /// Of the transformer.
+        wanted: usize,
+    },
+    /// A LoRA is not one, or another model's.
+    #[error("the LoRA {file} can't be used: {source}")]
+    Lora {
+        /// Its name.
+        file: String,
+        /// Why.
+        source: Box<LoraError>,
     },
     /// A kind of checkpoint that is not there yet.
     #[error("{0} is not supported yet; Wan text-to-video and TI2V are")]
@@ -79,13 +108,15 @@ pub struct ConfigFiles {
 
 /// The weights of a folder, in one or several files each, and its tokenizer.
 #[derive(Debug)]
-#[allow(missing_docs)] // each is the folder of its name
+#[allow(missing_docs)] // each of the others is the folder of its name
 pub struct WeightFiles {
-    pub tokenizer: String,
+    pub tokenizer: TokenizerFile,
     pub transformer: Vec<Mapped>,
     pub transformer_2: Vec<Mapped>,
     pub text_encoder: Vec<Mapped>,
     pub vae: Vec<Mapped>,
+    /// What is added to the transformers.
+    pub loras: Vec<LoraFile>,
 }
 
 #[derive(Deserialize)]
@@ -134,7 +165,7 @@ impl Config {
     }
 
     /// Checks the sizes, so that building the networks can neither panic nor take absurd memory.
-    fn check(&self) -> Result<(), WanError> {
+    pub(super) fn check(&self) -> Result<(), WanError> {
         let refuse = |file, reason: &str| {
             Err(WanError::Config {
                 file,
@@ -201,10 +232,10 @@ impl Config {
             );
         }
         if text.d_model != transformer.text_dim {
-            return refuse(
-                "text_encoder/config.json",
-                "its width is not the transformer's text_dim",
-            );
+            return Err(WanError::TextWidth {
+                text: text.d_model,
+                wanted: transformer.text_dim,
+            });
         }
         let levels = vae.dim_mult.len();
         let decoder = vae.decoder_base_dim.unwrap_or(vae.base_dim);
@@ -242,10 +273,10 @@ impl Config {
             );
         }
         if vae.z_dim != transformer.in_channels {
-            return refuse(
-                "vae/config.json",
-                "its z_dim is not the transformer's in_channels",
-            );
+            return Err(WanError::Latents {
+                vae: vae.z_dim,
+                wanted: transformer.in_channels,
+            });
         }
         Ok(())
     }
@@ -294,10 +325,13 @@ impl<M: Module> Part<M> {
         init: &mut Init,
         build: impl FnOnce(&mut Init) -> M,
         rename: impl Fn(&str, &[usize]) -> Renamed,
+        changes: impl Fn(&str) -> Vec<Change>,
     ) -> Result<Self, WanError> {
         let store = Store::new(files);
+        init.take_slots();
         let network = build(init);
-        let network = weights::load_stored(network, &init.take_slots(), &store, rename);
+        let slots = init.take_slots();
+        let network = weights::load_stored(network, &slots, &store, rename, changes);
         Ok(Self {
             network: network.map_err(|source| WanError::Weights { part: name, source })?,
             store,
@@ -317,35 +351,27 @@ impl Networks {
         precision: Precision,
         device: &Device,
     ) -> Result<Self, WanError> {
-        let mut tokenizer =
-            files
-                .tokenizer
-                .parse::<Tokenizer>()
-                .map_err(|error| WanError::Config {
-                    file: "tokenizer/tokenizer.json",
-                    reason: error.to_string(),
-                })?;
-        tokenizer.with_padding(None);
-        tokenizer
-            .with_truncation(None)
-            .map_err(|error| WanError::Config {
-                file: "tokenizer/tokenizer.json",
-                reason: error.to_string(),
-            })?;
-        if tokenizer.get_vocab_size(true) > config.text.vocab_size {
-            return Err(WanError::Config {
-                file: "tokenizer/tokenizer.json",
-                reason: "it has more tokens than the text encoder".to_owned(),
-            });
-        }
+        let tokenizer = files.tokenizer.open(config.text.vocab_size)?;
         let mut init = Init::stored(device).with_precision(precision);
-        let mut transformer = |name, files| {
+        let shapes = weights::shapes(&Transformer::new(&config.transformer, &mut init), &init);
+        let mut transformer = |name, files, expert, loras: &[LoraFile]| {
             let build = |init: &mut Init| Transformer::new(&config.transformer, init);
-            Part::load(name, files, &mut init, build, of_transformer)
+            let added = Merge::new(loras, expert, &shapes)?;
+            let changes = |name: &str| added.of(name);
+            Part::load(name, files, &mut init, build, of_transformer, changes)
         };
-        let first = transformer("transformer", files.transformer)?;
+        let loras = &files.loras;
+        let first = transformer("transformer", files.transformer, Expert::High, loras)?;
         let second = match config.boundary {
-            Some(_) => Some(transformer("second transformer", files.transformer_2)?),
+            Some(_) => {
+                let files = files.transformer_2;
+                Some(transformer(
+                    "second transformer",
+                    files,
+                    Expert::Low,
+                    loras,
+                )?)
+            }
             None => None,
         };
         let build = |init: &mut Init| TextEncoder::new(&config.text, init);
@@ -355,6 +381,7 @@ impl Networks {
             &mut init,
             build,
             of_text,
+            |_| Vec::new(),
         )?;
         let parts: Vec<&[u8]> = files.vae.iter().map(|file| &**file).collect();
         let of_vae = |name: &str, shape: &[usize]| of_vae(name, shape, &config.vae);

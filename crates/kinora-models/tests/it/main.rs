@@ -1,5 +1,7 @@
 //! Properties of the networks that hold for any weights, on small random ones.
 
+mod layouts;
+mod lora;
 mod wan;
 
 use burn::tensor::{Device, Tensor, TensorData};

@@ -11,23 +11,28 @@ use kinora_nn::{Init, Precision, noise};
 use serde::de::DeserializeOwned;
 
 /// What stands before the names of inputs and outputs.
-const CASE: &str = "case.";
+pub const CASE: &str = "case.";
 
 /// A file of weights with inputs and outputs.
-struct Fixture(Vec<u8>);
+pub struct Fixture(pub Vec<u8>);
 
 impl Fixture {
-    fn new(name: &str) -> Self {
+    /// Its file.
+    pub fn path(file: &str) -> std::path::PathBuf {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/wan");
-        Self(std::fs::read(folder.join(format!("{name}.safetensors"))).unwrap())
+        folder.join(file)
     }
 
-    fn config<T: DeserializeOwned>(&self) -> T {
+    pub fn new(name: &str) -> Self {
+        Self(std::fs::read(Self::path(&format!("{name}.safetensors"))).unwrap())
+    }
+
+    pub fn config<T: DeserializeOwned>(&self) -> T {
         let config = read(&self.0).unwrap().metadata["config"].clone();
         serde_json::from_str(&config).unwrap()
     }
 
-    fn case<const D: usize>(&self, name: &str) -> Tensor<D> {
+    pub fn case<const D: usize>(&self, name: &str) -> Tensor<D> {
         let file = read(&self.0).unwrap();
         let tensor = &file.tensors[&format!("{CASE}{name}")];
         let data = TensorData::new(tensor.to_f32(), tensor.shape.clone());
@@ -35,7 +40,7 @@ impl Fixture {
     }
 
     /// A video or latent, channels last.
-    fn clip(&self, name: &str) -> Tensor<5> {
+    pub fn clip(&self, name: &str) -> Tensor<5> {
         self.case::<5>(name).permute([0, 2, 3, 4, 1])
     }
 }
@@ -47,13 +52,13 @@ fn relative_error<const D: usize>(got: Tensor<D>, expected: Tensor<D>) -> f32 {
     length(got - expected.clone()) / length(expected)
 }
 
-fn close<const D: usize>(what: &str, got: Tensor<D>, expected: Tensor<D>) {
+pub fn close<const D: usize>(what: &str, got: Tensor<D>, expected: Tensor<D>) {
     let error = relative_error(got, expected);
     println!("{what}: relative error {error:.1e}");
     assert!(error < 1e-4, "{what}: relative error {error:.1e}");
 }
 
-fn transformer(fixture: &Fixture) -> Transformer {
+pub fn transformer(fixture: &Fixture) -> Transformer {
     let config: TransformerConfig = fixture.config();
     let empty = Transformer::new(&config, &mut Init::zeros(&Device::flex()));
     load_renamed(empty, &[&fixture.0], of_transformer).unwrap()

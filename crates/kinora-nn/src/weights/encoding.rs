@@ -24,6 +24,8 @@ pub enum Encoding {
     Q5K,
     /// 256 numbers of 6 bits, each 16 with a scale of 8 bits.
     Q6K,
+    /// Whole bytes: files that are kept as tensors.
+    U8,
 }
 
 impl Encoding {
@@ -32,6 +34,7 @@ impl Encoding {
         match name {
             "F8_E4M3" => Some(Self::F8E4M3),
             "F8_E5M2" => Some(Self::F8E5M2),
+            "U8" => Some(Self::U8),
             name => Dtype::from_name(name).map(Self::Plain),
         }
     }
@@ -64,6 +67,7 @@ impl Encoding {
             Self::Q4K => "Q4_K",
             Self::Q5K => "Q5_K",
             Self::Q6K => "Q6_K",
+            Self::U8 => "U8",
         }
     }
 
@@ -71,7 +75,7 @@ impl Encoding {
     pub fn block(self) -> (usize, usize) {
         match self {
             Self::Plain(dtype) => (1, dtype.size()),
-            Self::F8E4M3 | Self::F8E5M2 => (1, 1),
+            Self::F8E4M3 | Self::F8E5M2 | Self::U8 => (1, 1),
             Self::Q4_0 => (32, 18),
             Self::Q5_0 => (32, 22),
             Self::Q8_0 => (32, 34),
@@ -105,6 +109,7 @@ impl Encoding {
             Self::Plain(Dtype::F16) => each(data, out, |b| f16::from_le_bytes(b).to_f32()),
             Self::Plain(Dtype::Bf16) => each(data, out, |b| bf16::from_le_bytes(b).to_f32()),
             Self::F8E4M3 => each(data, out, |[b]| e4m3(b)),
+            Self::U8 => each(data, out, |[b]| f32::from(b)),
             Self::F8E5M2 => each(data, out, |[b]| f16::from_bits(u16::from(b) << 8).to_f32()),
             Self::Q4_0 => self.blocks(data, out, q4_0),
             Self::Q5_0 => self.blocks(data, out, q5_0),

@@ -82,7 +82,7 @@ fn view<'a>(
 ) -> Result<WeightsView<'a>, WeightsError> {
     let encoding = Encoding::from_safetensors(&entry.dtype).ok_or_else(|| {
         damaged(format!(
-            "`{name}` has the number format `{}`, and F32, F16, BF16, F8_E4M3 and F8_E5M2 are known",
+            "`{name}` has the number format `{}`, and F32, F16, BF16, F8_E4M3, F8_E5M2 and U8 are known",
             entry.dtype
         ))
     })?;

@@ -1,6 +1,7 @@
 //! Weights that stay in their files and are decoded where they are multiplied.
 
 use super::{Encoding, Mapped, WeightsView};
+use crate::matmul::{self, Threads, View, multiply};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -47,7 +48,13 @@ impl Store {
     }
 
     /// A matrix `[out, in]` of one of the files; `None` if its rows are no whole blocks, or it is not of these files.
-    pub fn weight(self: &Arc<Self>, tensor: &WeightsView<'_>, shape: [usize; 2]) -> Option<Stored> {
+    /// What is in `changes` is added to it.
+    pub fn weight(
+        self: &Arc<Self>,
+        tensor: &WeightsView<'_>,
+        shape: [usize; 2],
+        changes: Vec<Change>,
+    ) -> Option<Stored> {
         let (numbers, _) = tensor.encoding.block();
         let whole = shape[1] > 0
             && shape[1].is_multiple_of(numbers)
@@ -66,6 +73,7 @@ impl Store {
             shape,
             encoding: tensor.encoding,
             scale: tensor.scale,
+            changes: changes.into(),
         })
     }
 
@@ -100,6 +108,48 @@ impl Store {
     }
 }
 
+/// What is added to a matrix `[out, in]` as it is read.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// `up down`, `up` `[out, rank]` and `down` `[rank, in]` row-major (LoRA, arXiv:2106.09685).
+    Product {
+        /// The factor of the rows.
+        up: Vec<f32>,
+        /// The factor of the columns.
+        down: Vec<f32>,
+        /// Columns of the one and rows of the other.
+        rank: usize,
+    },
+    /// These numbers.
+    Whole(Vec<f32>),
+}
+
+impl Change {
+    /// Adds its rows `rows` to those of a matrix.
+    pub fn add(&self, rows: Range<usize>, values: &mut [f32]) {
+        let width = values.len() / rows.len().max(1);
+        match self {
+            Self::Product { up, down, rank } => {
+                let up = View::new(&up[rows.start * rank..rows.end * rank], rows.len(), *rank);
+                let down = View::new(down, *rank, width);
+                multiply(
+                    values,
+                    width,
+                    matmul::Store::Add,
+                    1.0,
+                    up,
+                    down,
+                    Threads::All,
+                );
+            }
+            Self::Whole(delta) => {
+                let delta = &delta[rows.start * width..rows.end * width];
+                values.iter_mut().zip(delta).for_each(|(v, d)| *v += d);
+            }
+        }
+    }
+}
+
 /// A matrix `[out, in]` in a file. Cloning shares it.
 #[derive(Clone)]
 pub struct Stored {
@@ -110,6 +160,7 @@ pub struct Stored {
     shape: [usize; 2],
     encoding: Encoding,
     scale: f32,
+    changes: Arc<[Change]>,
 }
 
 impl Stored {
@@ -138,7 +189,22 @@ impl Stored {
                     values.iter_mut().for_each(|value| *value *= self.scale);
                 }
             });
+        for change in self.changes.iter() {
+            change.add(rows.clone(), &mut values);
+        }
         values
+    }
+
+    /// Whether all its numbers are finite. Reads it once, and lets go of the memory.
+    pub fn is_finite(&self) -> bool {
+        const AT_ONCE: usize = 256;
+        let rows = self.shape[0];
+        let finite = (0..rows).step_by(AT_ONCE).all(|first| {
+            let values = self.rows(first..rows.min(first + AT_ONCE));
+            values.par_iter().all(|value| value.is_finite())
+        });
+        self.store.files[self.file].release(self.bytes.clone());
+        finite
     }
 
     /// To be called after each use: lets go of the memory, if it may not stay.

@@ -1,8 +1,9 @@
 //! Weights that stay in their files give the numbers of weights in memory.
 
-use burn::module::Module;
+use crate::check::relative_error;
+use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
-use kinora_nn::weights::{Dtype, Mapped, Store, WeightsError, load, load_stored, save};
+use kinora_nn::weights::{Change, Dtype, Mapped, Store, WeightsError, load, load_stored, save};
 use kinora_nn::{Embedding, Init, Linear, Precision, noise};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -49,7 +50,7 @@ fn stored(path: &Path, precision: Precision) -> (Model, Arc<Store>) {
     let mut init = Init::stored(&Device::flex()).with_precision(precision);
     let model = Model::new(&mut init);
     let store = Store::new(vec![Mapped::open(path).unwrap()]);
-    let model = load_stored(model, &init.take_slots(), &store, same).unwrap();
+    let model = load_stored(model, &init.take_slots(), &store, same, |_| Vec::new()).unwrap();
     (model, store)
 }
 
@@ -94,10 +95,46 @@ fn gradients_flow_through_stored_weights() {
     let mut init = Init::stored(&device);
     let model = Model::new(&mut init);
     let store = Store::new(vec![Mapped::open(&path).unwrap()]);
-    let model = load_stored(model, &init.take_slots(), &store, same).unwrap();
+    let model = load_stored(model, &init.take_slots(), &store, same, |_| Vec::new()).unwrap();
     let bytes = std::fs::read(&path).unwrap();
     let dense = load(Model::new(&mut Init::zeros(&device)), &bytes).unwrap();
     assert_eq!(grad(&model), grad(&dense));
+}
+
+#[test]
+fn what_is_added_to_a_stored_weight_is_added_wherever_it_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = saved(folder.path(), Dtype::F32);
+    let x = TensorData::new(noise::normal(1, 0, 60 * 70), [1, 60, 70]);
+    let x = Tensor::<3>::from_data(x, &Device::flex());
+    let (up, down) = (noise::normal(3, 0, 600 * 4), noise::normal(3, 1, 4 * 70));
+    let whole = noise::normal(3, 2, 600 * 70);
+    let changes = |name: &str| match name {
+        "wide.weight" => vec![
+            Change::Product {
+                up: up.clone(),
+                down: down.clone(),
+                rank: 4,
+            },
+            Change::Whole(whole.clone()),
+        ],
+        _ => Vec::new(),
+    };
+    let mut init = Init::stored(&Device::flex());
+    let model = Model::new(&mut init);
+    let store = Store::new(vec![Mapped::open(&path).unwrap()]);
+    let model = load_stored(model, &init.take_slots(), &store, same, changes).unwrap();
+
+    let device = Device::flex();
+    let bytes = std::fs::read(&path).unwrap();
+    let mut merged = load(Model::new(&mut Init::zeros(&device)), &bytes).unwrap();
+    let matrix = |values: &Vec<f32>, shape: [usize; 2]| {
+        Tensor::<2>::from_data(TensorData::new(values.clone(), shape), &device)
+    };
+    let delta = matrix(&up, [600, 4]).matmul(matrix(&down, [4, 70])) + matrix(&whole, [600, 70]);
+    merged.wide.weight = Param::from_tensor(merged.wide.weight.val() + delta);
+    let error = relative_error(&model.run(x.clone()), &merged.run(x));
+    assert!(error < 1e-6, "{error:.1e}");
 }
 
 #[test]
@@ -117,7 +154,7 @@ fn a_stored_weight_of_another_shape_is_named() {
         narrow: Linear::new(600, 50, &mut init),
     };
     let store = Store::new(vec![Mapped::open(&path).unwrap()]);
-    let error = load_stored(other, &init.take_slots(), &store, same).unwrap_err();
+    let error = load_stored(other, &init.take_slots(), &store, same, |_| Vec::new()).unwrap_err();
     let WeightsError::Mismatch(mismatch) = error else {
         panic!("{error}");
     };

@@ -39,6 +39,7 @@ const MAX_TRIES: u64 = 100;
   kinora generate \"a fox in the woods\" --shot MCU --move push-in --light \"golden hour\" --look 35mm -o fox.mp4
   kinora generate \"a knight walks\" --style noir --show-prompt    (what the model is told)
   kinora generate \"a train drives through a desert\" --seconds 60 -o journey.mp4
+  kinora generate \"a red fox\" --model wan/ --lora wan2.1_lightx2v_4steps.safetensors --lora film.safetensors:0.7 -o fox.mp4
   kinora generate --like fox.mp4 -o again.mp4    (the same bytes)
   kinora generate --like fox.mp4 --seed 8 -o other.mp4    (the same but for the seed)")]
 pub struct GenerateArgs {

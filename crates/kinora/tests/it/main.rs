@@ -3,7 +3,9 @@
 mod bad_input;
 mod characters;
 mod generate;
+mod loras;
 mod prompting;
+mod repacks;
 mod repertoire;
 mod stage;
 mod support;
