@@ -219,11 +219,11 @@ def text_encoder(words):
     )
 
 
-def tiny_transformer():
+def tiny_transformer(in_channels=3):
     return WanTransformer3DModel(
         num_attention_heads=2,
         attention_head_dim=12,
-        in_channels=3,
+        in_channels=in_channels,
         out_channels=3,
         text_dim=16,
         freq_dim=16,
@@ -317,6 +317,63 @@ def pipeline(name, size, frames, experts=1, guidance_2=None, image=False, **more
     print(name, {key: (tuple(value.shape), value.std().item()) for key, value in pixels.items()})
 
 
+def image_to_video(name, size, frames):
+    """A whole tiny run of Wan 2.2 I2V A14B: what is given stands beside the latent."""
+    import numpy
+    import PIL.Image
+    from diffusers import WanImageToVideoPipeline
+
+    words = tokenizer()
+    autoencoder = AutoencoderKLWan(
+        base_dim=3,
+        z_dim=3,
+        dim_mult=[1, 1, 2, 2],
+        num_res_blocks=1,
+        latents_mean=[0.1, -0.2, 0.3],
+        latents_std=[1.5, 2.0, 0.7],
+    )
+    pipe = WanImageToVideoPipeline(
+        tokenizer=words,
+        text_encoder=randomise(text_encoder(words), 7),
+        transformer=randomise(tiny_transformer(3 + 4 + 3), 41),
+        transformer_2=randomise(tiny_transformer(3 + 4 + 3), 42),
+        vae=randomise(autoencoder, 9),
+        scheduler=UniPCMultistepScheduler(
+            prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0
+        ),
+        image_encoder=None,
+        image_processor=None,
+        boundary_ratio=0.9,
+    )
+    pipe.save_pretrained(MODELS / name)
+    width, height = size
+    ramp = numpy.linspace(0, 255, height * width * 3).reshape(height, width, 3)
+    first = PIL.Image.fromarray(ramp.astype(numpy.uint8))
+    last = PIL.Image.fromarray(ramp[::-1].astype(numpy.uint8))
+    first.save(MODELS / f"{name}-first.png")
+    last.save(MODELS / f"{name}-last.png")
+    torch.manual_seed(43)
+    latents = torch.randn(1, 3, 1 + (frames - 1) // 4, height // 8, width // 8)
+    ask = dict(
+        prompt="A red fox  runs through the snow.",
+        negative_prompt="blurry",
+        height=height,
+        width=width,
+        num_frames=frames,
+        num_inference_steps=4,
+        guidance_scale=4.0,
+        output_type="np",
+    )
+    made = {
+        "first": pipe(**ask, image=first, latents=latents.clone()).frames[0],
+        "both": pipe(**ask, image=first, last_image=last, latents=latents.clone()).frames[0],
+    }
+    pixels = {key: torch.from_numpy(numpy.round(value * 255)).half().contiguous() for key, value in made.items()}
+    save_file({"latents": latents.permute(0, 2, 3, 4, 1).contiguous()}, MODELS / f"{name}-noise.safetensors")
+    save_file(pixels, MODELS / f"{name}-frames.safetensors")
+    print(name, {key: (tuple(value.shape), value.float().std().item()) for key, value in pixels.items()})
+
+
 if __name__ == "__main__":
     print(torch.__version__, sys.version)
     transformer()
@@ -348,3 +405,4 @@ if __name__ == "__main__":
         patch_size=2,
         scale_factor_spatial=16,
     )
+    image_to_video("tiny-i2v", (32, 32), 17)

@@ -72,7 +72,8 @@ pub fn generate(job: &Job<'_>, mut on_event: impl FnMut(Event)) -> Result<Clip, 
         return Err(ConditioningError::LatentsNotNoise.into());
     }
     for (index, window) in windows.iter().enumerate() {
-        let known = (!conditioning.is_empty() || index > 0)
+        let told = job.model.levels() == Levels::Beside;
+        let known = (!conditioning.is_empty() || index > 0 || told)
             .then(|| Known::encode(conditioning, &frames, window, (plan, job.model, job.device)));
         let part = Plan {
             prompt: conditioning.prompt(window.painted.start, plan).to_owned(),
@@ -136,12 +137,19 @@ fn paint(
         };
         let batch = x.dims()[0];
         let repeat = |x: &Tensor<5>| x.clone().repeat_dim(0, batch);
-        let Some(Known { latent, share, .. }) = &known else {
+        let Some(Known {
+            latent,
+            share,
+            beside,
+            ..
+        }) = &known
+        else {
             return Ok::<_, EngineError>(model.velocity(x, sigma, None, text));
         };
         let share = repeat(share); // (B, T, h, w, 1)
         let velocity = match model.levels() {
             Levels::Positions => model.velocity(x, sigma, Some(share.clone()), text),
+            Levels::Beside => model.velocity(x, sigma, beside.as_ref().map(repeat), text),
             // What can't have a level of its own is as noisy as the rest (RePaint, arXiv:2201.09865).
             Levels::Frames | Levels::One => {
                 let whole = whole_frames(model, &share);
@@ -181,7 +189,7 @@ fn paint(
             let free: Tensor<5> = 1.0 - share.clone();
             let painted = values + smoothed * free.clone();
             match model.levels() {
-                Levels::Positions => painted,
+                Levels::Positions | Levels::Beside => painted,
                 Levels::Frames | Levels::One => painted * free + latent * share,
             }
         }
@@ -204,6 +212,7 @@ fn start(job: &Job<'_>, plan: &Plan, index: usize, known: Option<&Known>) -> (La
         latent,
         share,
         begun,
+        ..
     }) = known
     else {
         return (noise.clone(), noise.values);
@@ -215,7 +224,7 @@ fn start(job: &Job<'_>, plan: &Plan, index: usize, known: Option<&Known>) -> (La
     };
     let level = match model.levels() {
         Levels::Positions => (1.0 - share.clone()) * sigma, // (1, T, h, w, 1)
-        Levels::Frames | Levels::One => (1.0 - whole_frames(model, share)) * sigma,
+        Levels::Frames | Levels::One | Levels::Beside => (1.0 - whole_frames(model, share)) * sigma,
     };
     let values = noised(latent.clone(), noise.values.clone(), level);
     (Latents { values, sigma }, noise.values)

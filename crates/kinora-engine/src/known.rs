@@ -5,8 +5,8 @@ use crate::generate::decode_frames;
 use crate::windows::Window;
 use crate::{Device, Model, Plan};
 use burn::tensor::{Tensor, TensorData};
-use kinora_models::Cache;
 use kinora_models::kinora1::TEMPORAL_COMPRESSION;
+use kinora_models::{Cache, Levels};
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -24,6 +24,8 @@ pub(crate) struct Known {
     pub share: Tensor<5>,
     /// Whether every frame has something to begin from.
     pub begun: bool,
+    /// What a model is told beside the latent, `[1, T, h, w, 4 + C]`, if it is one that is ([`Levels::Beside`]).
+    pub beside: Option<Tensor<5>>,
 }
 
 /// One frame of a window while it is prepared.
@@ -52,20 +54,25 @@ impl Known {
             .map(|offset| (window.start + offset).clamp(0, last) as usize)
             .map(|index| slot(conditioning, done, index))
             .collect();
-        if conditioning.strength < 1.0 {
-            fade(&mut slots);
-        }
         let groups = groups(window.len);
         let cell = model.geometry().spatial;
         let side = |pixels: u32| pixels as usize / cell;
         let (h, w) = (side(plan.height), side(plan.width));
+        let beside = (model.levels() == Levels::Beside)
+            .then(|| beside(&slots, [h, w], (plan, model, device)));
+        if conditioning.strength < 1.0 {
+            fade(&mut slots);
+        }
         let shares: Vec<f32> = (0..groups.len())
             .flat_map(|index| share(&slots, &groups, index, [h, w], cell))
             .collect();
         let shape = [1, groups.len(), h, w, 1];
+        let share = Tensor::from_data(TensorData::new(shares, shape), device);
         Self {
             latent: encode(&filled(&slots, &groups), plan, model, device),
-            share: Tensor::from_data(TensorData::new(shares, shape), device),
+            // What is told beside the latent is painted along with the rest.
+            share: if beside.is_some() { share * 0.0 } else { share },
+            beside,
             begun: slots.iter().all(|slot| slot.pixels.is_some()),
         }
     }
@@ -92,6 +99,52 @@ fn slot<'a>(conditioning: &'a Conditioning, done: &'a [Option<Vec<u8>>], index: 
     }
 }
 
+/// What is given, as a model is told it beside the latent: which of a latent frame's frames are given at a position, its
+/// least held pixel counting (the first frame stands for four), and the latent of the given frames among grey ones.
+fn beside(
+    slots: &[Slot<'_>],
+    [h, w]: [usize; 2],
+    (plan, model, device): (&Plan, &Model, &Device),
+) -> Tensor<5> {
+    let cell = model.geometry().spatial;
+    let first = std::iter::repeat_n(&slots[0], TEMPORAL_COMPRESSION);
+    let masks = first.chain(&slots[1..]).flat_map(|slot| match slot.hold {
+        Hold::Nothing => vec![0.0; h * w],
+        Hold::All => vec![1.0; h * w],
+        Hold::Some(hold) => {
+            let least = least(std::iter::once(hold), [h, w], cell);
+            least
+                .iter()
+                .map(|&l| f32::from(u8::from(l == u8::MAX)))
+                .collect()
+        }
+    });
+    let groups = 1 + (slots.len() - 1) / TEMPORAL_COMPRESSION;
+    let shape = [1, groups, TEMPORAL_COMPRESSION, h, w];
+    let masks = Tensor::<5>::from_data(TensorData::new(masks.collect(), shape), device);
+    let given = slots.iter().map(|slot| match slot.hold {
+        Hold::Nothing => None,
+        _ => slot.pixels.as_deref(),
+    });
+    let given: Vec<Option<&[u8]>> = given.collect();
+    let latent = encode(&given, plan, model, device);
+    Tensor::cat(vec![masks.permute([0, 1, 3, 4, 2]), latent], 4)
+}
+
+/// The least held pixel of each position, of some frames.
+fn least<'a>(holds: impl Iterator<Item = &'a [u8]>, [h, w]: [usize; 2], cell: usize) -> Vec<u8> {
+    let mut least = vec![u8::MAX; h * w];
+    for hold in holds {
+        for (row, line) in hold.chunks_exact(w * cell).enumerate() {
+            let cells = &mut least[row / cell * w..][..w];
+            for (least, part) in cells.iter_mut().zip(line.chunks_exact(cell)) {
+                *least = part.iter().copied().fold(*least, u8::min);
+            }
+        }
+    }
+    least
+}
+
 /// The frames of each latent frame.
 fn groups(frames: usize) -> Vec<Range<usize>> {
     let later = (1..frames).step_by(TEMPORAL_COMPRESSION);
@@ -116,18 +169,13 @@ fn share(
     if count(group) == 0 || (count(group) < group.len() && !alone) {
         return vec![0.0; h * w];
     }
-    let mut least = vec![u8::MAX; h * w];
-    for slot in slots[group.clone()].iter().filter(given) {
-        let Hold::Some(hold) = slot.hold else {
-            continue;
-        };
-        for (row, line) in hold.chunks_exact(w * cell).enumerate() {
-            let cells = &mut least[row / cell * w..][..w];
-            for (least, part) in cells.iter_mut().zip(line.chunks_exact(cell)) {
-                *least = part.iter().copied().fold(*least, u8::min);
-            }
-        }
-    }
+    let holds = slots[group.clone()]
+        .iter()
+        .filter_map(|slot| match slot.hold {
+            Hold::Some(hold) => Some(hold),
+            _ => None,
+        });
+    let least = least(holds, [h, w], cell);
     least.iter().map(|&l| f32::from(l) / 255.0).collect()
 }
 

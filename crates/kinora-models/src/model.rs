@@ -34,6 +34,9 @@ pub enum Levels {
     Frames,
     /// All have the same: what is given is noised along with the rest.
     One,
+    /// All have the same, and what is given is told beside the latent: for each position which of its frames are given, `[4]`,
+    /// then the latent of them among grey ones, `[C]`.
+    Beside,
 }
 
 /// What a model makes of a prompt.
@@ -129,7 +132,8 @@ impl Model {
     }
 
     /// Velocity at normalised latents `[B, T, h, w, C]` of noise level `sigma`, of which the share `known`, `[B, T, h, w, 1]`
-    /// or of whole frames `[B, T, 1, 1, 1]`, is given; see [`Levels`]. `text` holds B prompts.
+    /// or of whole frames `[B, T, 1, 1, 1]`, is given; or beside which stands what is given, `[B, T, h, w, 4 + C]`. See
+    /// [`Levels`]. `text` holds B prompts.
     ///
     /// # Panics
     /// If the text was read by a model of another family.

@@ -23,9 +23,17 @@ pub struct TransformerConfig {
     pub ffn_dim: usize,
     /// Blocks.
     pub num_layers: usize,
+    /// Channels of a picture encoder's features, if it reads such.
+    #[serde(default)]
+    pub image_dim: Option<usize>,
 }
 
 impl TransformerConfig {
+    /// Channels that are stacked on the latent.
+    pub fn stacked(&self) -> usize {
+        self.in_channels.saturating_sub(self.out_channels)
+    }
+
     /// Width of the tokens.
     pub fn width(&self) -> usize {
         self.num_attention_heads * self.attention_head_dim

@@ -23,6 +23,8 @@ const TEXT_ROWS: usize = 512;
 const WHOLE: usize = 81;
 /// The same of Wan 2.2 TI2V.
 const WHOLE_TI2V: usize = 121;
+/// Channels that say which frames of a latent frame are given, before the latent of what is given.
+const MASKS: usize = 4;
 /// Timesteps in training.
 const TIMESTEPS: f64 = 1000.0;
 
@@ -74,7 +76,7 @@ pub enum WanError {
         source: Box<LoraError>,
     },
     /// A kind of checkpoint that is not there yet.
-    #[error("{0} is not supported yet; Wan text-to-video and TI2V are")]
+    #[error("{0} is not supported yet; Wan text-to-video, TI2V and 2.2 I2V are")]
     Unsupported(&'static str),
 }
 
@@ -209,8 +211,16 @@ impl Config {
                 "patches of several latent frames are not known",
             );
         }
-        if transformer.in_channels != transformer.out_channels {
-            return Err(WanError::Unsupported("Wan image-to-video"));
+        if transformer.image_dim.is_some() {
+            return Err(WanError::Unsupported(
+                "Wan image-to-video with a picture encoder (2.1 I2V)",
+            ));
+        }
+        let beside = MASKS + transformer.out_channels;
+        if transformer.in_channels < transformer.out_channels
+            || ![0, beside].contains(&transformer.stacked())
+        {
+            return Err(WanError::Unsupported("this kind of conditioned Wan"));
         }
         let sizes = [
             (text.vocab_size, 1 << 20),
@@ -272,10 +282,10 @@ impl Config {
                 "latents_mean and latents_std have one number a channel, deviations above 0",
             );
         }
-        if vae.z_dim != transformer.in_channels {
+        if vae.z_dim != transformer.out_channels {
             return Err(WanError::Latents {
                 vae: vae.z_dim,
-                wanted: transformer.in_channels,
+                wanted: transformer.out_channels,
             });
         }
         Ok(())
@@ -462,9 +472,13 @@ impl Networks {
 
     /// See [`crate::Model::levels`].
     pub(crate) fn levels(&self) -> Levels {
-        match self.config.expand_timesteps {
-            true => Levels::Frames,
-            false => Levels::One,
+        match (
+            self.config.transformer.stacked(),
+            self.config.expand_timesteps,
+        ) {
+            (0, true) => Levels::Frames,
+            (0, false) => Levels::One,
+            _ => Levels::Beside,
         }
     }
 
@@ -476,10 +490,19 @@ impl Networks {
         known: Option<Tensor<5>>,
         text: &Tensor<3>,
     ) -> Tensor<5> {
-        let [b, t, ..] = x.dims();
+        let [b, t, h, w, _] = x.dims();
+        let stacked = self.config.transformer.stacked();
+        let x = match &known {
+            _ if stacked == 0 => x,
+            Some(beside) => Tensor::cat(vec![x, beside.clone()], 4), // (B, T, h, w, C + 4 + C)
+            None => {
+                let nothing = Tensor::zeros([b, t, h, w, stacked], &x.device());
+                Tensor::cat(vec![x, nothing], 4)
+            }
+        };
         let timestep = (sigma.min(1.0 - 1e-6) * TIMESTEPS).floor();
         let timesteps = match known {
-            Some(known) if self.config.expand_timesteps => {
+            Some(known) if self.config.expand_timesteps && stacked == 0 => {
                 (1.0 - known.reshape([b, t])) * timestep // (B, T): 0 where a frame is given
             }
             _ => Tensor::full([b, 1], timestep, &x.device()),

@@ -130,8 +130,18 @@ impl TransformerConfig {
             freq_dim: found.extent("time_in.weight", 1)?,
             ffn_dim: found.extent("blocks.0.up.bias", 0)?,
             num_layers: found.count("blocks."),
+            image_dim: image_dim(of.shapes),
         })
     }
+}
+
+/// Channels of the picture encoder's features, if a transformer has layers for them.
+fn image_dim(shapes: &Shapes) -> Option<usize> {
+    let marks = ["img_emb.", "image_embedder."];
+    let norm = shapes
+        .iter()
+        .find(|(name, shape)| marks.iter().any(|mark| name.contains(mark)) && shape.len() == 1);
+    norm.and_then(|(_, shape)| shape.first().copied())
 }
 
 impl TextConfig {

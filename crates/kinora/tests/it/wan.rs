@@ -6,6 +6,7 @@ use crate::support::{Ended, Place};
 use kinora_media::{Fps, Reader, read_clip};
 use kinora_nn::weights::read;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 pub fn fixtures() -> PathBuf {
@@ -64,14 +65,23 @@ pub fn frames(place: &Place, name: &str) -> Vec<Vec<u8>> {
 
 /// The largest difference from the frames that the reference made, of 255, from frame `from` on.
 pub fn off(place: &Place, out: &str, name: &str, which: &str, from: usize) -> f32 {
+    off_within(place, out, name, which, from..usize::MAX)
+}
+
+/// The same of frames `within` alone.
+pub fn off_within(place: &Place, out: &str, name: &str, which: &str, within: Range<usize>) -> f32 {
     let bytes = fs::read(fixtures().join(format!("{name}-frames.safetensors"))).unwrap();
     let wanted = read(&bytes).unwrap().tensors[which].to_f32();
     let found = frames(place, out);
     let size = found[0].len();
     let found: Vec<f32> = found.concat().into_iter().map(f32::from).collect();
     assert_eq!(found.len(), wanted.len());
-    let pairs = found.iter().zip(&wanted).skip(from * size);
-    pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+    let pairs = found.chunks(size).zip(wanted.chunks(size)).enumerate();
+    pairs
+        .filter(|(frame, _)| within.contains(frame))
+        .flat_map(|(_, (a, b))| a.iter().zip(b))
+        .map(|(a, b)| (a - b).abs())
+        .fold(0.0, f32::max)
 }
 
 /// Runs a checkpoint of the fixtures from the reference's own noise, into `out/`.
@@ -156,6 +166,51 @@ fn weights_without_room_are_read_again_to_the_same_bytes() {
     let ended = clip("odd.mp4", &["--max-memory", "much"]);
     assert_eq!(ended.status, Some(2));
     assert!(ended.stderr.contains("6GB"), "{}", ended.stderr);
+}
+
+#[test]
+fn what_is_given_stands_beside_the_latent_of_an_image_to_video_model() {
+    let name = "tiny-i2v";
+    let place = place_of(name);
+    let picture = |which: &str| fixtures().join(format!("{name}-{which}.png"));
+    let (first, last) = (picture("first"), picture("last"));
+    let (first, last) = (first.to_str().unwrap(), last.to_str().unwrap());
+    let flags = [
+        "--size",
+        "32x32",
+        "--frames",
+        "17",
+        "--strength",
+        "1",
+        "--image",
+        first,
+    ];
+    run(&place, name, &flags);
+    // Given frames stay as they are, and what coding lost of them fades out over their neighbours.
+    let most = off(&place, "out", name, "first", 6);
+    assert!(most <= 1.0, "a value is off by {most} of 255");
+    fs::remove_dir_all(place.path("out")).unwrap();
+    run(
+        &place,
+        name,
+        &[&flags[..], &["--last-image", last]].concat(),
+    );
+    let most = off_within(&place, "out", name, "both", 6..11);
+    assert!(most <= 1.0, "a value is off by {most} of 255");
+    let with_both = frames(&place, "out");
+    fs::remove_dir_all(place.path("out")).unwrap();
+    run(&place, name, &flags[..6]);
+    assert_ne!(frames(&place, "out"), with_both);
+    let config = place.path("wan/transformer/config.json");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(
+        &config,
+        text.replace("\"image_dim\": null", "\"image_dim\": 1280"),
+    )
+    .unwrap();
+    let ended = place.run(&["generate", "a fox", "--model", "wan", "-o", "out.mp4"]);
+    fs::remove_dir_all(place.path("out")).unwrap();
+    refused(&place, &ended, 2, "picture encoder");
 }
 
 #[test]
