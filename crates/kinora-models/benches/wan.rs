@@ -89,6 +89,7 @@ fn transformer(
         freq_dim: 256,
         ffn_dim: 8960,
         num_layers: layers,
+        image_dim: None,
     };
     let mut init = Init::new(0, &Device::flex()).with_precision(precision);
     let model = Transformer::new(&config, &mut init);
