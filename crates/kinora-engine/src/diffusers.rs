@@ -1,12 +1,13 @@
 //! Checkpoints as diffusers keeps them: a folder a network, with `model_index.json` beside them.
 
 use crate::OpenError;
+use crate::hashes::Hashes;
 use crate::model::read_text;
 use kinora_models::kinora1::Defaults;
 use kinora_models::wan::{Config, ConfigFiles, WeightFiles};
 use kinora_nn::weights::{Mapped, WeightsError};
 use sha2::{Digest, Sha256};
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -62,9 +63,12 @@ pub(crate) fn weights(folder: &Path, config: &Config) -> Result<WeightFiles, Ope
     })
 }
 
-/// The hash of its configurations, tokenizer and weights.
-pub(crate) fn sha256(folder: &Path, config: &Config) -> Result<String, OpenError> {
-    let mut hash = Sha256::new();
+/// The hash of its configurations, tokenizer and weights: of each file's length and hash, in order.
+pub(crate) fn sha256(
+    folder: &Path,
+    config: &Config,
+    hashes: &mut Hashes,
+) -> Result<String, OpenError> {
     let mut files = vec![
         folder.join(INDEX),
         folder.join("scheduler/scheduler_config.json"),
@@ -74,14 +78,11 @@ pub(crate) fn sha256(folder: &Path, config: &Config) -> Result<String, OpenError
         files.push(folder.join(network).join("config.json"));
         files.extend(weight_files(&folder.join(network))?);
     }
+    let mut hash = Sha256::new();
     for path in files {
-        let mut file = File::open(&path).map_err(|source| failed(&path, source))?;
-        let bytes = file
-            .metadata()
-            .map_err(|source| failed(&path, source))?
-            .len();
-        hash.update(bytes.to_le_bytes());
-        io::copy(&mut file, &mut hash).map_err(|source| failed(&path, source))?;
+        let found = fs::metadata(&path).map_err(|source| failed(&path, source))?;
+        hash.update(found.len().to_le_bytes());
+        hash.update(hashes.of(&path).map_err(|source| failed(&path, source))?);
     }
     Ok(format!("{:x}", hash.finalize()))
 }
@@ -93,6 +94,13 @@ pub(crate) fn card(folder: &Path) -> Result<String, OpenError> {
         true => read_text(&path),
         false => Ok("A Wan checkpoint without a card.".to_owned()),
     }
+}
+
+/// The licence that a card states in its head, as the hub's cards have one.
+pub(crate) fn licence(card: &str) -> Option<&str> {
+    let (head, _) = card.strip_prefix("---")?.split_once("\n---")?;
+    let line = head.lines().find_map(|line| line.strip_prefix("license:"));
+    line.map(|licence| licence.trim().trim_matches(['"', '\'']))
 }
 
 /// What the reference does with such a checkpoint (the examples of diffusers 0.42.1 and of the original release).

@@ -9,6 +9,7 @@ mod conditioning;
 mod diffusers;
 mod error;
 mod generate;
+mod hashes;
 mod known;
 mod latents;
 mod memory;

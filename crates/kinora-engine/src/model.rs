@@ -1,5 +1,6 @@
 //! Finding a model: one that is built in, by its name, or a folder with the same files.
 
+use crate::hashes::Hashes;
 use crate::{checkpoint, diffusers};
 use burn::tensor::Device;
 use kinora_models::kinora1::{self, Config, ConfigError, Defaults};
@@ -118,15 +119,43 @@ impl ModelFiles {
     /// When there is neither, a file can't be read, or the configuration is wrong. Weights are checked by
     /// [`ModelFiles::load`].
     pub fn open(name_or_folder: &str) -> Result<Self, OpenError> {
-        let folder = Path::new(name_or_folder);
-        match registry::built_in(name_or_folder) {
+        Self::open_as(name_or_folder, Path::new(name_or_folder), None)
+    }
+
+    /// [`ModelFiles::open`] of a model whose files are in `folder` if it is not built in. Hashes of great files are
+    /// remembered in the file `hashes`.
+    ///
+    /// # Errors
+    /// As [`ModelFiles::open`].
+    pub fn open_as(name: &str, folder: &Path, hashes: Option<&Path>) -> Result<Self, OpenError> {
+        match registry::built_in(name) {
             Some(model) => Self::kinora1((model.files)()),
-            None if diffusers::is_folder(folder) => Self::wan(folder),
+            None if diffusers::is_folder(folder) => {
+                // A folder by its path is called by its last part, as ever.
+                let called = match Path::new(name) == folder {
+                    true => folder.file_name().unwrap_or(folder.as_os_str()),
+                    false => name.as_ref(),
+                };
+                Self::wan(&called.to_string_lossy(), folder, Hashes::read(hashes))
+            }
             None if folder.is_dir() => Self::kinora1(read_folder(folder)?),
             None => Err(OpenError::Unknown {
-                name: name_or_folder.to_owned(),
+                name: name.to_owned(),
             }),
         }
+    }
+
+    /// Whether `folder` is a checkpoint in the layout of diffusers.
+    pub fn is_checkpoint(folder: &Path) -> bool {
+        diffusers::is_folder(folder)
+    }
+
+    /// Checks the configurations of a checkpoint in the layout of diffusers, without its weights.
+    ///
+    /// # Errors
+    /// When one is missing, wrong, or of a model that is not supported.
+    pub fn check_config(folder: &Path) -> Result<(), OpenError> {
+        diffusers::config(folder).map(drop)
     }
 
     fn kinora1(files: Files) -> Result<Self, OpenError> {
@@ -159,23 +188,26 @@ impl ModelFiles {
         })
     }
 
-    fn wan(folder: &Path) -> Result<Self, OpenError> {
+    fn wan(name: &str, folder: &Path, mut hashes: Hashes) -> Result<Self, OpenError> {
         let config = diffusers::config(folder)?;
         let (networks, _) = checkpoint::networks(folder)?;
-        let name = folder.file_name().unwrap_or(folder.as_os_str());
+        let sha256 = diffusers::sha256(folder, &config, &mut hashes)?;
+        hashes.keep();
+        let card = diffusers::card(folder)?;
+        let unstated = "as its publisher states; Wan's own is Apache-2.0";
         Ok(Self {
             about: About {
-                name: name.to_string_lossy().into_owned(),
-                licence: "as its publisher states; Wan's own is Apache-2.0".to_owned(),
+                name: name.to_owned(),
+                licence: diffusers::licence(&card).unwrap_or(unstated).to_owned(),
                 family: Family::Wan,
                 geometry: config.geometry(),
                 two_transformers: config.boundary.is_some(),
                 defaults: diffusers::defaults(&config),
                 weight_bytes: networks.iter().map(|network| network.bytes).sum(),
                 loaded_bytes: networks.iter().map(|network| network.memory).sum(),
-                card: diffusers::card(folder)?,
+                card,
             },
-            sha256: diffusers::sha256(folder, &config)?,
+            sha256,
             kind: Kind::Wan(Box::new((config, folder.to_owned()))),
         })
     }

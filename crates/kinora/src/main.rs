@@ -11,14 +11,17 @@ mod commands {
     pub mod generate;
     pub mod inspect;
     pub mod models;
+    pub mod pull;
     pub mod repertoire;
     pub mod stage;
     pub mod styles;
     pub mod train;
 }
 mod failure;
+mod hub;
 mod input;
 mod interrupt;
+mod library;
 mod machine;
 mod progress;
 mod prompting;
@@ -27,7 +30,7 @@ mod styles;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use commands::{cut, eval, generate, inspect, models, repertoire, stage, train};
+use commands::{cut, eval, generate, inspect, models, pull, repertoire, stage, train};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -63,6 +66,7 @@ enum Command {
     Concat(cut::ConcatArgs),
     Inspect(inspect::InspectArgs),
     Models(models::ModelsArgs),
+    Pull(pull::PullArgs),
     Styles(commands::styles::StylesArgs),
     Character(commands::character::CharacterArgs),
     Stage(stage::StageArgs),
@@ -101,6 +105,7 @@ fn run(command: Command) -> Result<()> {
         Command::Concat(args) => cut::concat(&args),
         Command::Inspect(args) => inspect::inspect(&args),
         Command::Models(args) => models::models(&args),
+        Command::Pull(args) => pull::pull(&args),
         Command::Styles(args) => commands::styles::styles(&args),
         Command::Character(args) => commands::character::character(&args),
         Command::Stage(args) => stage::stage(&args),

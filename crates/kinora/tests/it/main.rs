@@ -3,7 +3,9 @@
 mod bad_input;
 mod characters;
 mod generate;
+mod hub;
 mod prompting;
+mod pull;
 mod repertoire;
 mod stage;
 mod support;
