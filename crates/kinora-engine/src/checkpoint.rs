@@ -2,7 +2,7 @@
 
 use crate::{OpenError, diffusers};
 use kinora_models::wan::{Renamed, of_text, of_transformer};
-use kinora_nn::weights::read;
+use kinora_nn::weights::{Weights, WeightsView, read};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -105,6 +105,16 @@ fn network(place: &str, files: &[&Path]) -> Result<Network, OpenError> {
         bytes,
         missing,
     })
+}
+
+/// The architecture of weights as GGUF files name it.
+pub(crate) fn architecture(weights: &Weights<'_>) -> &'static str {
+    let of = |(name, tensor): (&String, &WeightsView<'_>)| (name.clone(), tensor.shape.clone());
+    let (is, _) = recognise(&weights.tensors.iter().map(of).collect());
+    match is.starts_with("Wan transformer") {
+        true => "wan",
+        false => "unknown",
+    }
 }
 
 /// What has tensors of these names and shapes, and whose names they are.

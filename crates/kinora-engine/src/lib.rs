@@ -6,6 +6,7 @@
 
 pub mod checkpoint;
 mod conditioning;
+mod convert;
 mod diffusers;
 mod error;
 mod generate;
@@ -21,6 +22,7 @@ mod request;
 mod windows;
 
 pub use conditioning::{Conditioning, ConditioningError, Picture};
+pub use convert::{ConvertError, convert};
 pub use error::{EngineError, Fault};
 pub use generate::{Event, Job, generate};
 pub use latents::{Latents, LatentsError};
@@ -34,3 +36,4 @@ pub use request::{Length, Request};
 pub use burn::tensor::Device;
 pub use kinora_diffusion::{Sampler, Step};
 pub use kinora_models::{Family, Geometry, Model, Reading};
+pub use kinora_nn::weights::Encoding;

@@ -6,6 +6,7 @@ mod characters;
 mod chat;
 mod commands {
     pub mod character;
+    pub mod convert;
     pub mod cut;
     pub mod eval;
     pub mod generate;
@@ -30,7 +31,7 @@ mod styles;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use commands::{cut, eval, generate, inspect, models, pull, repertoire, stage, train};
+use commands::{convert, cut, eval, generate, inspect, models, pull, repertoire, stage, train};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -67,6 +68,7 @@ enum Command {
     Inspect(inspect::InspectArgs),
     Models(models::ModelsArgs),
     Pull(pull::PullArgs),
+    Convert(convert::ConvertArgs),
     Styles(commands::styles::StylesArgs),
     Character(commands::character::CharacterArgs),
     Stage(stage::StageArgs),
@@ -106,6 +108,7 @@ fn run(command: Command) -> Result<()> {
         Command::Inspect(args) => inspect::inspect(&args),
         Command::Models(args) => models::models(&args),
         Command::Pull(args) => pull::pull(&args),
+        Command::Convert(args) => convert::convert(&args),
         Command::Styles(args) => commands::styles::styles(&args),
         Command::Character(args) => commands::character::character(&args),
         Command::Stage(args) => stage::stage(&args),

@@ -12,7 +12,7 @@ mod transformer;
 mod vae;
 
 pub use config::{TextConfig, TransformerConfig, VaeConfig};
-pub use names::{Renamed, of_text, of_transformer, of_vae};
+pub use names::{Renamed, is_delicate, of_text, of_transformer, of_vae};
 pub use networks::{Config, ConfigFiles, Networks, WanError, WeightFiles};
 pub use text::TextEncoder;
 pub use transformer::Transformer;

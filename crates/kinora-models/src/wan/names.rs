@@ -30,7 +30,10 @@ pub fn of_transformer(name: &str, shape: &[usize]) -> Renamed {
     }
     match name {
         // A convolution whose kernel is its stride is a linear map of patches.
-        "patch_embedding.weight" => Some(("patch.weight".into(), vec![shape[0], width])),
+        "patch_embedding.weight" => Some((
+            "patch.weight".into(),
+            vec![shape.first().copied().unwrap_or(1), width],
+        )),
         "patch_embedding.bias" => plain("patch.bias"),
         "scale_shift_table" | "head.modulation" => Some(("table".into(), table())),
         _ => {
@@ -107,6 +110,20 @@ pub fn of_text(name: &str, shape: &[usize]) -> Renamed {
         _ => return None,
     };
     plain(format!("blocks.{index}.{part}"))
+}
+
+/// Whether a matrix is one that quantised files keep in full: of a transformer what is outside its blocks, of a text encoder
+/// its table of distances. llama.cpp, with the patch that ComfyUI-GGUF has for these networks, leaves the same alone.
+pub fn is_delicate(name: &str, shape: &[usize]) -> bool {
+    if let Some((name, _)) = of_text(name, shape) {
+        return name.ends_with(".distances");
+    }
+    let pictures = ["condition_embedder.", "img_emb."];
+    let bare = PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix));
+    pictures
+        .iter()
+        .any(|part| bare.unwrap_or(name).starts_with(part))
+        || of_transformer(name, shape).is_some_and(|(name, _)| !name.starts_with("blocks."))
 }
 
 /// Of an autoencoder of this configuration, in the layout of diffusers.

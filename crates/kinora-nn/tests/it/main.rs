@@ -1,6 +1,7 @@
 //! Operations against plain compositions and finite differences; weight files; the optimiser.
 
 mod check;
+mod convert;
 mod formats;
 mod ops;
 mod optim;

@@ -305,7 +305,8 @@ impl State {
             faults.cuts -= 1;
             end = at.max(from);
         }
-        let gate = faults.gate.clone().filter(|(of, _)| path.ends_with(of));
+        let gate = faults.gate.clone();
+        let gate = gate.filter(|(of, at)| path.ends_with(of) && !at.join("go").exists());
         drop(faults);
         if let Some((_, folder)) = gate {
             stream.write_all(&bytes[from..whole / 2])?;

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod characters;
+mod convert;
 mod generate;
 mod hub;
 mod prompting;

@@ -13,7 +13,7 @@ fn fixtures() -> PathBuf {
 }
 
 /// A place with a checkpoint of the fixtures in `wan/`.
-fn place_of(name: &str) -> Place {
+pub fn place_of(name: &str) -> Place {
     fn copy(from: &Path, to: &Path) {
         fs::create_dir(to).unwrap();
         for entry in fs::read_dir(from).unwrap() {
@@ -47,13 +47,13 @@ const CLIP: [&str; 10] = [
     "4",
 ];
 
-fn done(place: &Place, args: &[&str]) -> Ended {
+pub fn done(place: &Place, args: &[&str]) -> Ended {
     let ended = place.run(args);
     assert_eq!(ended.status, Some(0), "{args:?}: {}", ended.stderr);
     ended
 }
 
-fn frames(place: &Place, name: &str) -> Vec<Vec<u8>> {
+pub fn frames(place: &Place, name: &str) -> Vec<Vec<u8>> {
     let reader = Reader {
         fps: Fps::new(16, 1).unwrap(),
         max_frames: 100,
@@ -75,7 +75,7 @@ fn off(place: &Place, out: &str, name: &str, which: &str, from: usize) -> f32 {
 }
 
 /// Runs a checkpoint of the fixtures from the reference's own noise, into `out/`.
-fn run(place: &Place, name: &str, flags: &[&str]) {
+pub fn run(place: &Place, name: &str, flags: &[&str]) {
     let noise = fixtures().join(format!("{name}-noise.safetensors"));
     let prompt = "A red fox  runs through the snow.";
     let ask = [
