@@ -3,7 +3,7 @@
 use crate::parts::{Header, Part, Parts, is_pickle, is_weights};
 use crate::{OpenError, diffusers, repack};
 use kinora_models::wan::{KNOWN, Lora, Renamed, Shapes, of_text, of_transformer};
-use kinora_nn::weights::{Dtype, Encoding, Mapped};
+use kinora_nn::weights::{Dtype, Encoding, Mapped, Weights, WeightsView};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -143,6 +143,15 @@ fn lora(path: &Path) -> Option<String> {
         None => "a transformer of unknown width".to_owned(),
     });
     Some(format!("LoRA of rank {} for Wan, {of}", lora.rank()))
+}
+
+/// The architecture of weights as GGUF files name it.
+pub(crate) fn architecture(weights: &Weights<'_>) -> &'static str {
+    let of = |(name, tensor): (&String, &WeightsView<'_>)| (name.clone(), tensor.shape.clone());
+    match recognise(&weights.tensors.iter().map(of).collect()).kind {
+        Kind::Transformer => "wan",
+        _ => "unknown",
+    }
 }
 
 /// What has tensors of these names and shapes, and whose names they are.

@@ -104,3 +104,10 @@ pub(crate) fn card(folder: &Path) -> Result<String, OpenError> {
         false => Ok("A Wan checkpoint without a card.".to_owned()),
     }
 }
+
+/// The licence that a card states in its head, as the hub's cards have one.
+pub(crate) fn licence(card: &str) -> Option<&str> {
+    let (head, _) = card.strip_prefix("---")?.split_once("\n---")?;
+    let line = head.lines().find_map(|line| line.strip_prefix("license:"));
+    line.map(|licence| licence.trim().trim_matches(['"', '\'']))
+}

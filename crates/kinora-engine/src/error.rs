@@ -1,7 +1,10 @@
 //! What can go wrong on the way to a clip, and whose fault it is.
 
-use crate::{ConditioningError, LatentsError, LoadError, OpenError, PlanError, RecipeError};
+use crate::{
+    ConditioningError, ConvertError, LatentsError, LoadError, OpenError, PlanError, RecipeError,
+};
 use kinora_media::MediaError;
+use kinora_nn::weights::WeightsError;
 use std::io;
 
 /// An error of this crate.
@@ -28,6 +31,9 @@ pub enum EngineError {
     /// The clip can't be made or written.
     #[error(transparent)]
     Media(#[from] MediaError),
+    /// Weights can't be converted.
+    #[error(transparent)]
+    Convert(#[from] ConvertError),
     /// The networks gave infinities.
     #[error(
         "the model gave numbers that are not finite: its weights are damaged, or the guidance is too strong"
@@ -53,9 +59,13 @@ impl EngineError {
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         let machine = match self {
-            Self::Cancelled => return Fault::Stop,
+            Self::Cancelled | Self::Convert(ConvertError::Write(WeightsError::Stopped)) => {
+                return Fault::Stop;
+            }
             Self::Open(OpenError::Read { source, .. } | OpenError::Lora { source, .. })
             | Self::Load(LoadError::Open(OpenError::Read { source, .. }))
+            | Self::Convert(ConvertError::Open(OpenError::Read { source, .. }))
+            | Self::Convert(ConvertError::Write(WeightsError::Io { source, .. }))
             | Self::Latents(LatentsError::Read { source, .. }) => failed(source),
             Self::Latents(LatentsError::Write(_)) => true,
             Self::Media(error) => error.is_machine_failure(),

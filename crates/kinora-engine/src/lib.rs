@@ -6,9 +6,11 @@
 
 pub mod checkpoint;
 mod conditioning;
+mod convert;
 mod diffusers;
 mod error;
 mod generate;
+mod hashes;
 mod known;
 mod latents;
 mod lora;
@@ -23,6 +25,7 @@ mod request;
 mod windows;
 
 pub use conditioning::{Conditioning, ConditioningError, Picture};
+pub use convert::{ConvertError, convert};
 pub use error::{EngineError, Fault};
 pub use generate::{Event, Job, generate};
 pub use latents::{Latents, LatentsError};
@@ -39,3 +42,4 @@ pub use kinora_diffusion::{Sampler, Step};
 pub use kinora_models::wan::Expert;
 pub use kinora_models::{Family, Geometry, Model, Reading};
 pub use kinora_nn::Precision;
+pub use kinora_nn::weights::Encoding;

@@ -1,6 +1,7 @@
 //! Finding a model: one that is built in, by its name, or a folder with the same files.
 
 use crate::checkpoint::{self, Network};
+use crate::hashes::Hashes;
 use crate::lora::{self, LoraId, LoraRequest};
 use crate::parts::Parts;
 use crate::{diffusers, repack};
@@ -187,25 +188,50 @@ impl ModelFiles {
     /// When there is neither, a file can't be read, or the configuration is wrong. Weights are checked by
     /// [`ModelFiles::load`].
     pub fn open(name_or_folder: &str) -> Result<Self, OpenError> {
-        let folder = Path::new(name_or_folder);
-        match registry::built_in(name_or_folder) {
+        Self::open_as(name_or_folder, Path::new(name_or_folder), None)
+    }
+
+    /// [`ModelFiles::open`] of a model whose files are in `folder` if it is not built in. Hashes of great files are
+    /// remembered in the file `hashes`.
+    ///
+    /// # Errors
+    /// As [`ModelFiles::open`].
+    pub fn open_as(name: &str, folder: &Path, hashes: Option<&Path>) -> Result<Self, OpenError> {
+        match registry::built_in(name) {
             Some(model) => Self::kinora1((model.files)()),
-            None if diffusers::is_folder(folder) => Self::wan(folder),
+            None if diffusers::is_folder(folder) => {
+                let config = diffusers::config(folder)?;
+                let parts = diffusers::parts(folder, &config)?;
+                Self::of_parts(called(name, folder), folder, config, parts, hashes)
+            }
             None if folder.join(file::VOCABULARY).exists() => Self::kinora1(read_folder(folder)?),
             None if folder.is_dir() => {
                 let found = repack::find(folder)?;
                 match found.is_wan() {
                     true => {
                         let (config, parts) = found.open()?;
-                        Self::of_parts(folder, config, parts)
+                        Self::of_parts(called(name, folder), folder, config, parts, hashes)
                     }
                     false => Self::kinora1(read_folder(folder)?),
                 }
             }
             None => Err(OpenError::Unknown {
-                name: name_or_folder.to_owned(),
+                name: name.to_owned(),
             }),
         }
+    }
+
+    /// Whether `folder` is a checkpoint in the layout of diffusers.
+    pub fn is_checkpoint(folder: &Path) -> bool {
+        diffusers::is_folder(folder)
+    }
+
+    /// Checks the configurations of a checkpoint in the layout of diffusers, without its weights.
+    ///
+    /// # Errors
+    /// When one is missing, wrong, or of a model that is not supported.
+    pub fn check_config(folder: &Path) -> Result<(), OpenError> {
+        diffusers::config(folder).map(drop)
     }
 
     fn kinora1(files: Files) -> Result<Self, OpenError> {
@@ -241,22 +267,26 @@ impl ModelFiles {
         })
     }
 
-    fn wan(folder: &Path) -> Result<Self, OpenError> {
-        let config = diffusers::config(folder)?;
-        let parts = diffusers::parts(folder, &config)?;
-        Self::of_parts(folder, config, parts)
-    }
-
-    fn of_parts(folder: &Path, config: wan::Config, parts: Parts) -> Result<Self, OpenError> {
+    fn of_parts(
+        name: String,
+        folder: &Path,
+        config: wan::Config,
+        parts: Parts,
+        hashes: Option<&Path>,
+    ) -> Result<Self, OpenError> {
         let networks = checkpoint::of_parts(&parts)?;
-        let name = folder.file_name().unwrap_or(folder.as_os_str());
+        let mut hashes = Hashes::read(hashes);
+        let sha256 = parts.sha256(&mut hashes)?;
+        hashes.keep();
+        let card = diffusers::card(folder)?;
+        let unstated = "as its publisher states; Wan's own is Apache-2.0";
         let (streamed, loaded): (Vec<&Network>, Vec<&Network>) =
             networks.iter().partition(|network| network.place != "vae");
         let loaded = loaded.into_iter();
         Ok(Self {
             about: About {
-                name: name.to_string_lossy().into_owned(),
-                licence: "as its publisher states; Wan's own is Apache-2.0".to_owned(),
+                name,
+                licence: diffusers::licence(&card).unwrap_or(unstated).to_owned(),
                 family: Family::Wan,
                 geometry: config.geometry(),
                 two_transformers: config.boundary.is_some(),
@@ -268,10 +298,10 @@ impl ModelFiles {
                     true => Precision::F32,
                     false => Precision::Bf16,
                 },
-                card: diffusers::card(folder)?,
+                card,
                 loras: Vec::new(),
             },
-            sha256: parts.sha256()?,
+            sha256,
             kind: Kind::Wan(Box::new(WanFiles {
                 folder: folder.to_owned(),
                 config,
@@ -366,6 +396,15 @@ fn of_lora(error: OpenError) -> OpenError {
         OpenError::Read { path, source } => OpenError::Lora { path, source },
         other => other,
     }
+}
+
+/// What a model in a folder is called: by what it was asked for, or of a path the last part.
+fn called(name: &str, folder: &Path) -> String {
+    let called = match Path::new(name) == folder {
+        true => folder.file_name().unwrap_or(folder.as_os_str()),
+        false => name.as_ref(),
+    };
+    called.to_string_lossy().into_owned()
 }
 
 fn read_folder(folder: &Path) -> Result<Files, OpenError> {

@@ -1,6 +1,7 @@
 //! The files of a Wan checkpoint, whichever layout they lie in.
 
 use crate::OpenError;
+use crate::hashes::Hashes;
 use crate::model::{failed, read_bytes, read_text};
 use kinora_models::wan::{LoraFile, Shapes, TokenizerFile, WeightFiles};
 use kinora_nn::weights::{Encoding, Mapped, WeightsError, read};
@@ -76,8 +77,8 @@ impl Parts {
         })
     }
 
-    /// The hash of its configurations, tokenizer and weights.
-    pub fn sha256(&self) -> Result<String, OpenError> {
+    /// The hash of its configurations, tokenizer and weights: of each file's length and hash, in order.
+    pub fn sha256(&self, hashes: &mut Hashes) -> Result<String, OpenError> {
         let mut files: Vec<&Path> = self.others.iter().map(AsRef::as_ref).collect();
         if let TokenizerAt::Json(path) | TokenizerAt::SentencePiece(path) = &self.tokenizer {
             files.push(path);
@@ -92,7 +93,9 @@ impl Parts {
         }
         let mut hash = Sha256::new();
         for path in files {
-            hash_into(path, &mut hash)?;
+            let found = fs::metadata(path).map_err(|source| failed(path, source))?;
+            hash.update(found.len().to_le_bytes());
+            hash.update(hashes.of(path).map_err(|source| failed(path, source))?);
         }
         Ok(format!("{:x}", hash.finalize()))
     }
@@ -104,18 +107,6 @@ pub(crate) fn hash_of(path: &Path) -> Result<String, OpenError> {
     let mut hash = Sha256::new();
     io::copy(&mut file, &mut hash).map_err(|source| failed(path, source))?;
     Ok(format!("{:x}", hash.finalize()))
-}
-
-/// Feeds the length of a file and its bytes.
-fn hash_into(path: &Path, hash: &mut Sha256) -> Result<(), OpenError> {
-    let mut file = File::open(path).map_err(|source| failed(path, source))?;
-    let bytes = file
-        .metadata()
-        .map_err(|source| failed(path, source))?
-        .len();
-    hash.update(bytes.to_le_bytes());
-    io::copy(&mut file, hash).map_err(|source| failed(path, source))?;
-    Ok(())
 }
 
 impl TokenizerAt {

@@ -1,9 +1,12 @@
-//! Weight files: reading the parameters of a module from safetensors and GGUF, and writing them as safetensors.
+//! Weight files: reading the parameters of a module from safetensors and GGUF, writing them as safetensors, and bringing
+//! files from one format to another.
 //!
 //! The format is a little-endian u64 with the length of a JSON header, the header, and the tensors
 //! one after another (<https://github.com/huggingface/safetensors>). A file may come from anyone:
 //! each claim of its header is checked before it is used.
 
+mod blocks;
+mod convert;
 mod encoding;
 mod gguf;
 mod mapped;
@@ -16,12 +19,13 @@ use half::{bf16, f16};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::layers::{Init, Slots};
 use crate::optim::{update, visit};
+pub use convert::{Container, Conversion};
 pub use encoding::Encoding;
 pub use mapped::Mapped;
 pub use parse::{Weights, WeightsView};
@@ -45,15 +49,23 @@ pub enum WeightsError {
     )]
     NotFinite(String),
     /// A value is too large for the number format asked for.
-    #[error("`{name}` holds {value}, which {dtype:?} cannot hold; save it as F32")]
+    #[error("`{name}` holds {value}, which {encoding} cannot hold; save it as F32")]
     OutOfRange {
         /// The parameter.
         name: String,
         /// The first such value.
         value: f32,
         /// The format asked for.
-        dtype: Dtype,
+        encoding: &'static str,
     },
+    /// The format is for reading alone, or not of this kind of file.
+    #[error(
+        "{0} can't be written; safetensors take F32, F16 and BF16, GGUF those and Q8_0, Q5_0 and Q4_0"
+    )]
+    Unwritable(&'static str),
+    /// Somebody stopped the work.
+    #[error("stopped")]
+    Stopped,
     /// The file system refused.
     #[error("could not {action} {}: {source}", path.display())]
     Io {
@@ -219,6 +231,20 @@ pub fn save(
     dtype: Dtype,
 ) -> Result<(), WeightsError> {
     let bytes = encode(module, metadata, dtype)?;
+    write_whole(path, |out| {
+        out.write_all(&bytes).map_err(|source| WeightsError::Io {
+            action: "write",
+            path: path.to_owned(),
+            source,
+        })
+    })
+}
+
+/// A file at `path` that appears whole or not at all.
+fn write_whole(
+    path: &Path,
+    fill: impl FnOnce(&mut BufWriter<File>) -> Result<(), WeightsError>,
+) -> Result<(), WeightsError> {
     let io = |source| WeightsError::Io {
         action: "write",
         path: path.to_owned(),
@@ -226,10 +252,25 @@ pub fn save(
     };
     let mut partial = path.as_os_str().to_owned();
     partial.push(".partial");
-    let mut file = File::create(&partial).map_err(io)?;
-    file.write_all(&bytes).map_err(io)?;
-    file.sync_all().map_err(io)?;
-    fs::rename(&partial, path).map_err(io)
+    let mut out = BufWriter::new(File::create(&partial).map_err(io)?);
+    let written = fill(&mut out).and_then(|()| {
+        out.flush().map_err(io)?;
+        out.get_ref().sync_all().map_err(io)?;
+        fs::rename(&partial, path).map_err(io)
+    });
+    if written.is_err() {
+        let _ = fs::remove_file(&partial); // the first failure is the one to tell
+    }
+    written
+}
+
+/// A header of safetensors with its length before it. Spaces behind it keep the tensors aligned to eight bytes.
+fn header_bytes(header: Map<String, Value>) -> Vec<u8> {
+    let mut header = Value::Object(header).to_string().into_bytes();
+    header.resize(header.len().next_multiple_of(8), b' ');
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.append(&mut header);
+    bytes
 }
 
 /// The bytes [`save`] writes.
@@ -251,14 +292,7 @@ pub fn encode(
     }
     let mut data = Vec::new();
     for (name, array) in &arrays {
-        let too_large = |v: &&f32| v.is_finite() && v.abs() > dtype.greatest();
-        if let Some(&value) = array.data().iter().find(too_large) {
-            return Err(WeightsError::OutOfRange {
-                name: name.clone(),
-                value,
-                dtype,
-            });
-        }
+        Encoding::Plain(dtype).check(name, array.data())?;
         let start = data.len();
         dtype.encode(array.data(), &mut data);
         let entry = json!({
@@ -268,11 +302,7 @@ pub fn encode(
         });
         header.insert(name.clone(), entry);
     }
-    let mut header = Value::Object(header).to_string().into_bytes();
-    // Spaces after the header keep the tensors aligned to eight bytes.
-    header.resize(header.len().next_multiple_of(8), b' ');
-    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
-    bytes.append(&mut header);
+    let mut bytes = header_bytes(header);
     bytes.append(&mut data);
     Ok(bytes)
 }

@@ -26,6 +26,11 @@ pub fn data_folder() -> Option<PathBuf> {
     own_folder("XDG_DATA_HOME", ".local/share")
 }
 
+/// Where what can be made again is kept: `kinora` in the folder for caches.
+pub fn cache_folder() -> Option<PathBuf> {
+    own_folder("XDG_CACHE_HOME", ".cache")
+}
+
 fn own_folder(variable: &str, at_home: &str) -> Option<PathBuf> {
     let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
     let folder = set(variable)

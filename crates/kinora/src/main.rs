@@ -6,19 +6,23 @@ mod characters;
 mod chat;
 mod commands {
     pub mod character;
+    pub mod convert;
     pub mod cut;
     pub mod eval;
     pub mod generate;
     pub mod inspect;
     pub mod models;
+    pub mod pull;
     pub mod repertoire;
     pub mod stage;
     pub mod styles;
     pub mod train;
 }
 mod failure;
+mod hub;
 mod input;
 mod interrupt;
+mod library;
 mod loras;
 mod machine;
 mod progress;
@@ -28,7 +32,7 @@ mod styles;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use commands::{cut, eval, generate, inspect, models, repertoire, stage, train};
+use commands::{convert, cut, eval, generate, inspect, models, pull, repertoire, stage, train};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -64,6 +68,8 @@ enum Command {
     Concat(cut::ConcatArgs),
     Inspect(inspect::InspectArgs),
     Models(models::ModelsArgs),
+    Pull(pull::PullArgs),
+    Convert(convert::ConvertArgs),
     Styles(commands::styles::StylesArgs),
     Character(commands::character::CharacterArgs),
     Stage(stage::StageArgs),
@@ -102,6 +108,8 @@ fn run(command: Command) -> Result<()> {
         Command::Concat(args) => cut::concat(&args),
         Command::Inspect(args) => inspect::inspect(&args),
         Command::Models(args) => models::models(&args),
+        Command::Pull(args) => pull::pull(&args),
+        Command::Convert(args) => convert::convert(&args),
         Command::Styles(args) => commands::styles::styles(&args),
         Command::Character(args) => commands::character::character(&args),
         Command::Stage(args) => stage::stage(&args),

@@ -3,7 +3,7 @@
 use crate::failure::BadInput;
 use crate::loras::parse_lora;
 use crate::progress::Progress;
-use crate::{interrupt, machine};
+use crate::{interrupt, library, machine};
 use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use kinora_engine::{
@@ -30,7 +30,7 @@ pub const SHEET_FRAMES: usize = 8;
 /// How to paint
 #[derive(Debug, Args)]
 pub struct SamplingArgs {
-    /// A built-in model's name (see `kinora models`) or a model folder
+    /// Name of a model that is built in or pulled (see `kinora models`), or a model folder
     #[arg(long, value_name = "NAME|DIR")]
     pub model: Option<String>,
     /// Decides all that the prompt leaves open; random if not given
@@ -113,7 +113,7 @@ impl SamplingArgs {
     pub fn files(&self, recipe: Option<&Recipe>) -> Result<ModelFiles> {
         let named = self.model.as_deref();
         let name = named.or(recipe.map(|recipe| recipe.model.name.as_str()));
-        let files = ModelFiles::open(name.unwrap_or(DEFAULT_MODEL)).map_err(EngineError::from)?;
+        let files = library::open(name.unwrap_or(DEFAULT_MODEL))?;
         let loras = match recipe {
             Some(recipe) if self.lora.is_empty() => {
                 let here = [Some(Path::new(".")), files.folder()];

@@ -18,7 +18,7 @@ mod vae;
 pub use config::{TextConfig, TransformerConfig, VaeConfig};
 pub use known::{KNOWN, Known, nearest};
 pub use lora::{Expert, Lora, LoraError, LoraFile, Merge, expert_of, few_steps};
-pub use names::{Renamed, of_text, of_transformer, of_vae};
+pub use names::{Renamed, is_delicate, of_text, of_transformer, of_vae};
 pub use networks::{Config, ConfigFiles, Networks, WanError, WeightFiles};
 pub use shapes::{Described, Shapes};
 pub use text::TextEncoder;

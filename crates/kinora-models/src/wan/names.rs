@@ -109,6 +109,20 @@ pub fn of_text(name: &str, shape: &[usize]) -> Renamed {
     plain(format!("blocks.{index}.{part}"))
 }
 
+/// Whether a matrix is one that quantised files keep in full: of a transformer what is outside its blocks, of a text encoder
+/// its table of distances. llama.cpp, with the patch that ComfyUI-GGUF has for these networks, leaves the same alone.
+pub fn is_delicate(name: &str, shape: &[usize]) -> bool {
+    if let Some((name, _)) = of_text(name, shape) {
+        return name.ends_with(".distances");
+    }
+    let pictures = ["condition_embedder.", "img_emb."];
+    let bare = PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix));
+    pictures
+        .iter()
+        .any(|part| bare.unwrap_or(name).starts_with(part))
+        || of_transformer(name, shape).is_some_and(|(name, _)| !name.starts_with("blocks."))
+}
+
 /// Of an autoencoder of this configuration: the names of diffusers, or those of the original release.
 pub fn of_vae(name: &str, shape: &[usize], config: &VaeConfig) -> Renamed {
     let name = leveled(&layers(name), config)

@@ -1,6 +1,6 @@
 //! How numbers are kept in weight files: plain floats, 8-bit floats, and the blocks of ggml.
 
-use super::Dtype;
+use super::{Dtype, WeightsError, blocks};
 use half::{bf16, f16};
 
 /// The number format of a tensor in a file.
@@ -39,19 +39,36 @@ impl Encoding {
         }
     }
 
-    /// Its number in GGUF (`ggml_type` of ggml.h).
+    /// Formats that can be written, finest first.
+    pub const WRITABLE: [Self; 6] = [
+        Self::Plain(Dtype::F32),
+        Self::Plain(Dtype::F16),
+        Self::Plain(Dtype::Bf16),
+        Self::Q8_0,
+        Self::Q5_0,
+        Self::Q4_0,
+    ];
+
+    /// The format of this number in GGUF.
     pub(super) fn from_ggml(number: u32) -> Option<Self> {
-        Some(match number {
-            0 => Self::Plain(Dtype::F32),
-            1 => Self::Plain(Dtype::F16),
-            2 => Self::Q4_0,
-            6 => Self::Q5_0,
-            8 => Self::Q8_0,
-            12 => Self::Q4K,
-            13 => Self::Q5K,
-            14 => Self::Q6K,
-            30 => Self::Plain(Dtype::Bf16),
-            _ => return None,
+        let read_only = [Self::Q4K, Self::Q5K, Self::Q6K];
+        let mut all = Self::WRITABLE.into_iter().chain(read_only);
+        all.find(|encoding| encoding.ggml() == Some(number))
+    }
+
+    /// Its number in GGUF (`ggml_type` of ggml.h).
+    pub(super) fn ggml(self) -> Option<u32> {
+        Some(match self {
+            Self::Plain(Dtype::F32) => 0,
+            Self::Plain(Dtype::F16) => 1,
+            Self::Q4_0 => 2,
+            Self::Q5_0 => 6,
+            Self::Q8_0 => 8,
+            Self::Q4K => 12,
+            Self::Q5K => 13,
+            Self::Q6K => 14,
+            Self::Plain(Dtype::Bf16) => 30,
+            Self::F8E4M3 | Self::F8E5M2 | Self::U8 => return None,
         })
     }
 
@@ -92,6 +109,54 @@ impl Encoding {
         whole
             .then(|| (elements / numbers).checked_mul(bytes))
             .flatten()
+    }
+
+    /// Appends numbers that fill blocks. Of formats that are not [`Encoding::WRITABLE`] nothing is.
+    pub(super) fn encode(self, values: &[f32], out: &mut Vec<u8>) {
+        let mut blocks = |encode: fn(&[f32], &mut Vec<u8>)| {
+            let whole = values.chunks_exact(self.block().0);
+            whole.for_each(|values| encode(values, out));
+        };
+        match self {
+            Self::Plain(dtype) => dtype.encode(values, out),
+            Self::Q8_0 => blocks(blocks::q8_0),
+            Self::Q5_0 => blocks(blocks::q5_0),
+            Self::Q4_0 => blocks(blocks::q4_0),
+            Self::F8E4M3 | Self::F8E5M2 | Self::U8 | Self::Q4K | Self::Q5K | Self::Q6K => {}
+        }
+    }
+
+    /// Checks that the numbers of the tensor `name` can be written: plain floats hold what is not finite, blocks do not.
+    pub(super) fn check(self, name: &str, values: &[f32]) -> Result<(), WeightsError> {
+        let plain = matches!(self, Self::Plain(_));
+        let greatest = self.greatest();
+        let fits = |v: f32| {
+            if v.is_finite() {
+                v.abs() <= greatest
+            } else {
+                plain
+            }
+        };
+        match values.iter().find(|&&v| !fits(v)) {
+            None => Ok(()),
+            Some(&value) => Err(WeightsError::OutOfRange {
+                name: name.to_owned(),
+                value,
+                encoding: self.name(),
+            }),
+        }
+    }
+
+    /// The greatest finite number; of blocks, by their scale.
+    fn greatest(self) -> f32 {
+        let scale = f16::MAX.to_f32();
+        match self {
+            Self::Plain(dtype) => dtype.greatest(),
+            Self::Q8_0 => 127.0 * scale,
+            Self::Q5_0 => 16.0 * scale,
+            Self::Q4_0 => 8.0 * scale,
+            Self::F8E4M3 | Self::F8E5M2 | Self::U8 | Self::Q4K | Self::Q5K | Self::Q6K => 0.0,
+        }
     }
 
     /// The numbers of whole blocks.
@@ -137,6 +202,19 @@ fn fill(out: &mut [f32], values: impl Iterator<Item = f32>) {
     out.iter_mut()
         .zip(values)
         .for_each(|(out, value)| *out = value);
+}
+
+/// What llama.cpp calls a file whose matrices are in this format (`llama_ftype` of llama.h).
+pub(super) fn gguf_file_type(encoding: Encoding) -> u32 {
+    match encoding {
+        Encoding::Plain(Dtype::F32) => 0,
+        Encoding::Plain(Dtype::F16) => 1,
+        Encoding::Q4_0 => 2,
+        Encoding::Q8_0 => 7,
+        Encoding::Q5_0 => 8,
+        Encoding::Plain(Dtype::Bf16) => 32,
+        _ => 1024, // guessed from the tensors
+    }
 }
 
 fn e4m3(bits: u8) -> f32 {

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 /// What a GGUF file begins with.
 pub(super) const MAGIC: &[u8; 4] = b"GGUF";
 /// Where tensors begin, if the file does not say otherwise.
-const ALIGNMENT: usize = 32;
+pub(super) const ALIGNMENT: usize = 32;
 /// Arrays within arrays deeper than this are taken for damage.
 const DEEPEST: usize = 4;
 /// Most dimensions of a tensor.

@@ -2,6 +2,7 @@
 
 mod check;
 mod conv3d;
+mod convert;
 mod formats;
 mod ops;
 mod optim;

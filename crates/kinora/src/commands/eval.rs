@@ -1,10 +1,10 @@
 //! `kinora eval`: measure a model against ground truth.
 
 use crate::args;
-use crate::{failure::BadInput, interrupt, machine, sampling::EaseArgs};
+use crate::{failure::BadInput, interrupt, library, machine, sampling::EaseArgs};
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use kinora_engine::{Device, EngineError, Length, ModelFiles, Request, plan};
+use kinora_engine::{Device, EngineError, Length, Request, plan};
 use kinora_media::{check_writable_file, contact_sheet, save_png};
 use kinora_train::{
     Characters, ClipCache, Event,
@@ -204,7 +204,7 @@ fn vae(args: &VaeArgs) -> Result<()> {
 
 fn stage(args: &StageArgs) -> Result<()> {
     let stop = interrupt::listen()?;
-    let files = ModelFiles::open(&args.model).map_err(EngineError::from)?;
+    let files = library::open(&args.model)?;
     let judge = judge(args.recogniser.as_deref())?;
     let model = files
         .load(files.about.precision, &Device::flex())
@@ -289,7 +289,7 @@ fn stage(args: &StageArgs) -> Result<()> {
 
 fn repertoire(args: &RepertoireArgs) -> Result<()> {
     let stop = interrupt::listen()?;
-    let files = ModelFiles::open(&args.model).map_err(EngineError::from)?;
+    let files = library::open(&args.model)?;
     let judge = judge(args.recogniser.as_deref())?;
     let model = files
         .load(files.about.precision, &Device::flex())
@@ -404,7 +404,7 @@ fn prompts(args: &PromptsArgs) -> Result<()> {
         ))
         .into());
     }
-    let files = ModelFiles::open(&args.model).map_err(EngineError::from)?;
+    let files = library::open(&args.model)?;
     let plans = (prompts.into_iter().zip(0..))
         .map(|(prompt, seed)| {
             let request = Request {

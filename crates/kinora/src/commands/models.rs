@@ -1,8 +1,11 @@
 //! `kinora models`: what can be used, and the card of each.
 
+use crate::failure::sentence;
+use crate::library::{installed, open};
+use crate::sampling::tell;
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use kinora_engine::{EngineError, ModelFiles};
+use kinora_engine::ModelFiles;
 use kinora_models::registry::BUILT_IN;
 use serde_json::{Value, json};
 use std::io::{self, Write};
@@ -11,7 +14,8 @@ use std::io::{self, Write};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   kinora models
-  kinora models show kinora-1")]
+  kinora models show kinora-1
+  kinora models show wan2.1-t2v-1.3b    (once it is pulled)")]
 pub struct ModelsArgs {
     #[command(subcommand)]
     what: Option<What>,
@@ -27,7 +31,7 @@ enum What {
   kinora models show kinora-1
   kinora models show ./my-model")]
     Show {
-        /// Name of a built-in model, or a model folder
+        /// Name of a model that is built in or pulled, or a model folder
         name: String,
     },
 }
@@ -48,30 +52,46 @@ pub fn models(args: &ModelsArgs) -> Result<()> {
             }
         }
         None if args.json => {
-            let list: Vec<Value> = BUILT_IN
-                .iter()
-                .map(|built_in| Ok(describe(&open(built_in.name)?, Some(built_in.summary))))
-                .collect::<Result<_>>()?;
+            let mut list = Vec::new();
+            for built_in in BUILT_IN {
+                list.push(describe(&open(built_in.name)?, Some(built_in.summary)));
+            }
+            list.extend(pulled().iter().map(|model| describe(model, None)));
             writeln!(out, "{}", serde_json::to_string_pretty(&list)?)?;
         }
         None => {
             for built_in in BUILT_IN {
                 let model = open(built_in.name)?;
-                let (megabytes, licence) =
-                    (model.weight_bytes() as f64 / 1e6, &model.about.licence);
-                writeln!(
-                    out,
-                    "{:<12} built in, {megabytes:.0} MB, {licence}: {}",
-                    built_in.name, built_in.summary
-                )?;
+                let line = line(&model, "built in");
+                writeln!(out, "{line}: {}", built_in.summary)?;
+            }
+            for model in pulled() {
+                writeln!(out, "{}", line(&model, "pulled"))?;
             }
         }
     }
     Ok(())
 }
 
-fn open(name: &str) -> Result<ModelFiles, EngineError> {
-    Ok(ModelFiles::open(name)?)
+/// All pulled models that can be used; what stands against another is said.
+fn pulled() -> Vec<ModelFiles> {
+    let opened = |name: String| match open(&name) {
+        Ok(model) => Some(model),
+        Err(error) => {
+            tell(&format!("{name} can't be used: {}", sentence(&error)));
+            None
+        }
+    };
+    installed().into_iter().filter_map(opened).collect()
+}
+
+fn line(model: &ModelFiles, how: &str) -> String {
+    let megabytes = model.weight_bytes() as f64 / 1e6;
+    let about = &model.about;
+    format!(
+        "{:<12} {how}, {megabytes:.0} MB, {}",
+        about.name, about.licence
+    )
 }
 
 fn describe(model: &ModelFiles, summary: Option<&str>) -> Value {

@@ -2,9 +2,12 @@
 
 mod bad_input;
 mod characters;
+mod convert;
 mod generate;
+mod hub;
 mod loras;
 mod prompting;
+mod pull;
 mod repacks;
 mod repertoire;
 mod stage;

@@ -63,6 +63,15 @@ impl Place {
             .args(args)
             .current_dir(self.folder.path())
             .stdin(Stdio::null());
+        // Of the user's own models none is seen, and none of what the program remembers reaches the user's folders.
+        for (name, folder) in [
+            ("HF_HOME", "tiny/hf"),
+            ("XDG_CACHE_HOME", "tiny/cache"),
+            ("XDG_DATA_HOME", "tiny/data"),
+        ] {
+            command.env(name, self.path(folder));
+        }
+        command.env_remove("HF_HUB_CACHE");
         command
     }
 
