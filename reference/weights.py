@@ -35,7 +35,10 @@ def gguf():
     writer.add_string("general.name", "formats")
     writer.add_array("some.words", ["a", "red", "fox"])
     expected = {}
-    for kind in [Kind.Q4_0, Kind.Q5_0, Kind.Q8_0, Kind.Q4_K, Kind.Q5_K, Kind.Q6_K]:
+    for kind in [
+        *[Kind.Q4_0, Kind.Q5_0, Kind.Q8_0, Kind.Q4_K, Kind.Q5_K, Kind.Q6_K],
+        *[Kind.Q4_1, Kind.Q5_1],
+    ]:
         data = blocks(kind, 2, 256, generator)
         writer.add_tensor(kind.name, data, raw_dtype=kind)
         expected[kind.name] = torch.from_numpy(quants.dequantize(data, kind).copy())

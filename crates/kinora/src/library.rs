@@ -67,10 +67,10 @@ pub const KNOWN: [Known; 7] = [
     ),
 ];
 
-/// Precisions of GGUF that can be read, as files are named after them. Published files of q4_0 and q5_0 are not among them:
-/// what makes them keeps the feed-forward layers in Q4_1 and Q5_1.
-pub const QUANTS: [&str; 9] = [
-    "q8_0", "q6_k", "q5_k_m", "q5_k_s", "q4_k_m", "q4_k_s", "bf16", "f16", "f32",
+/// Precisions of GGUF that can be read, as files are named after them.
+pub const QUANTS: [&str; 13] = [
+    "q8_0", "q6_k", "q5_k_m", "q5_k_s", "q5_1", "q5_0", "q4_k_m", "q4_k_s", "q4_1", "q4_0", "bf16",
+    "f16", "f32",
 ];
 
 /// The model of that short name.

@@ -14,8 +14,12 @@ pub enum Encoding {
     F8E5M2,
     /// 32 numbers of 4 bits with a scale.
     Q4_0,
+    /// 32 numbers of 4 bits with a scale and an offset.
+    Q4_1,
     /// 32 numbers of 5 bits with a scale.
     Q5_0,
+    /// 32 numbers of 5 bits with a scale and an offset.
+    Q5_1,
     /// 32 numbers of 8 bits with a scale.
     Q8_0,
     /// 256 numbers of 4 bits, each 32 with a scale and an offset of 6 bits.
@@ -51,7 +55,7 @@ impl Encoding {
 
     /// The format of this number in GGUF.
     pub(super) fn from_ggml(number: u32) -> Option<Self> {
-        let read_only = [Self::Q4K, Self::Q5K, Self::Q6K];
+        let read_only = [Self::Q4_1, Self::Q5_1, Self::Q4K, Self::Q5K, Self::Q6K];
         let mut all = Self::WRITABLE.into_iter().chain(read_only);
         all.find(|encoding| encoding.ggml() == Some(number))
     }
@@ -62,7 +66,9 @@ impl Encoding {
             Self::Plain(Dtype::F32) => 0,
             Self::Plain(Dtype::F16) => 1,
             Self::Q4_0 => 2,
+            Self::Q4_1 => 3,
             Self::Q5_0 => 6,
+            Self::Q5_1 => 7,
             Self::Q8_0 => 8,
             Self::Q4K => 12,
             Self::Q5K => 13,
@@ -79,7 +85,9 @@ impl Encoding {
             Self::F8E4M3 => "F8_E4M3",
             Self::F8E5M2 => "F8_E5M2",
             Self::Q4_0 => "Q4_0",
+            Self::Q4_1 => "Q4_1",
             Self::Q5_0 => "Q5_0",
+            Self::Q5_1 => "Q5_1",
             Self::Q8_0 => "Q8_0",
             Self::Q4K => "Q4_K",
             Self::Q5K => "Q5_K",
@@ -94,7 +102,9 @@ impl Encoding {
             Self::Plain(dtype) => (1, dtype.size()),
             Self::F8E4M3 | Self::F8E5M2 | Self::U8 => (1, 1),
             Self::Q4_0 => (32, 18),
+            Self::Q4_1 => (32, 20),
             Self::Q5_0 => (32, 22),
+            Self::Q5_1 => (32, 24),
             Self::Q8_0 => (32, 34),
             Self::Q4K => (256, 144),
             Self::Q5K => (256, 176),
@@ -122,7 +132,14 @@ impl Encoding {
             Self::Q8_0 => blocks(blocks::q8_0),
             Self::Q5_0 => blocks(blocks::q5_0),
             Self::Q4_0 => blocks(blocks::q4_0),
-            Self::F8E4M3 | Self::F8E5M2 | Self::U8 | Self::Q4K | Self::Q5K | Self::Q6K => {}
+            Self::F8E4M3
+            | Self::F8E5M2
+            | Self::U8
+            | Self::Q4_1
+            | Self::Q5_1
+            | Self::Q4K
+            | Self::Q5K
+            | Self::Q6K => {}
         }
     }
 
@@ -155,7 +172,14 @@ impl Encoding {
             Self::Q8_0 => 127.0 * scale,
             Self::Q5_0 => 16.0 * scale,
             Self::Q4_0 => 8.0 * scale,
-            Self::F8E4M3 | Self::F8E5M2 | Self::U8 | Self::Q4K | Self::Q5K | Self::Q6K => 0.0,
+            Self::F8E4M3
+            | Self::F8E5M2
+            | Self::U8
+            | Self::Q4_1
+            | Self::Q5_1
+            | Self::Q4K
+            | Self::Q5K
+            | Self::Q6K => 0.0,
         }
     }
 
@@ -177,7 +201,9 @@ impl Encoding {
             Self::U8 => each(data, out, |[b]| f32::from(b)),
             Self::F8E5M2 => each(data, out, |[b]| f16::from_bits(u16::from(b) << 8).to_f32()),
             Self::Q4_0 => self.blocks(data, out, q4_0),
+            Self::Q4_1 => self.blocks(data, out, q4_1),
             Self::Q5_0 => self.blocks(data, out, q5_0),
+            Self::Q5_1 => self.blocks(data, out, q5_1),
             Self::Q8_0 => self.blocks(data, out, q8_0),
             Self::Q4K => self.blocks(data, out, q4_k),
             Self::Q5K => self.blocks(data, out, q5_k),
@@ -247,16 +273,37 @@ fn q4_0(block: &[u8], out: &mut [f32]) {
     );
 }
 
+fn q4_1(block: &[u8], out: &mut [f32]) {
+    let (scale, least, quants) = (half(block, 0), half(block, 2), &block[4..]);
+    let (low, high) = out.split_at_mut(16);
+    fill(
+        low,
+        quants.iter().map(|q| scale * f32::from(q & 15) + least),
+    );
+    fill(
+        high,
+        quants.iter().map(|q| scale * f32::from(q >> 4) + least),
+    );
+}
+
+/// 32 numbers of 5 bits: four of each in 16 bytes, the fifths in the four bytes before them.
+fn five_bits(bytes: &[u8]) -> impl Iterator<Item = f32> {
+    let high = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+    let quants = &bytes[4..20];
+    (0..32).map(move |i| {
+        let four = quants[i % 16] >> (i / 16 * 4) & 15;
+        f32::from(four | ((high >> i & 1) << 4) as u8)
+    })
+}
+
 fn q5_0(block: &[u8], out: &mut [f32]) {
-    let (scale, quants) = (half(block, 0), &block[6..]);
-    let high = u32::from_le_bytes([block[2], block[3], block[4], block[5]]);
-    let fifth = |i: usize| ((high >> i & 1) << 4) as u8;
-    let low = quants.iter().enumerate().map(|(i, q)| q & 15 | fifth(i));
-    let upper = quants
-        .iter()
-        .enumerate()
-        .map(|(i, q)| q >> 4 | fifth(i + 16));
-    fill(out, low.chain(upper).map(|q| scale * (f32::from(q) - 16.0)));
+    let scale = half(block, 0);
+    fill(out, five_bits(&block[2..]).map(|q| scale * (q - 16.0)));
+}
+
+fn q5_1(block: &[u8], out: &mut [f32]) {
+    let (scale, least) = (half(block, 0), half(block, 2));
+    fill(out, five_bits(&block[4..]).map(|q| scale * q + least));
 }
 
 fn q8_0(block: &[u8], out: &mut [f32]) {

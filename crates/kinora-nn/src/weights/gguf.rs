@@ -186,7 +186,7 @@ impl<'a> Reader<'a> {
         let number = self.u32()?;
         let encoding = Encoding::from_ggml(number).ok_or_else(|| {
             damaged(format!(
-                "`{name}` has the number format {number} of ggml; F32, F16, BF16, Q4_0, Q5_0, Q8_0, Q4_K, Q5_K and Q6_K are known"
+                "`{name}` has the number format {number} of ggml; F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K and Q6_K are known"
             ))
         })?;
         Ok(Found {
