@@ -1,7 +1,9 @@
 //! LoRA files: what is asked for, and what a recipe keeps of it.
 
 use crate::OpenError;
-use crate::parts::{damaged, hash_of, mapped};
+use crate::hashes::Hashes;
+use crate::model::failed;
+use crate::parts::{damaged, mapped};
 use kinora_models::kinora1::Defaults;
 use kinora_models::wan::{self, Expert, LoraFile};
 use kinora_nn::weights::read;
@@ -45,7 +47,8 @@ impl LoraRequest {
     /// # Errors
     /// When it can't be read.
     pub fn sha256(&self) -> Result<String, OpenError> {
-        hash_of(&self.path)
+        let hash = Hashes::default().of(&self.path);
+        hash.map_err(|source| failed(&self.path, source))
     }
 
     /// Its bytes.

@@ -280,8 +280,11 @@ impl ModelFiles {
         hashes.keep();
         let card = diffusers::card(folder)?;
         let unstated = "as its publisher states; Wan's own is Apache-2.0";
-        let (streamed, loaded): (Vec<&Network>, Vec<&Network>) =
-            networks.iter().partition(|network| network.place != "vae");
+        let (streamed, loaded): (Vec<&Network>, Vec<&Network>) = networks
+            .iter()
+            .partition(|network| network.place != parts.vae.place);
+        let is_transformer = |network: &&&Network| network.place == parts.transformer.place;
+        let transformer = streamed.iter().find(is_transformer);
         let loaded = loaded.into_iter();
         Ok(Self {
             about: About {
@@ -294,7 +297,7 @@ impl ModelFiles {
                 weight_bytes: networks.iter().map(|network| network.bytes).sum(),
                 loaded_bytes: loaded.map(|network| network.memory).sum(),
                 streamed_bytes: streamed.iter().map(|network| network.bytes).collect(),
-                precision: match streamed.iter().any(|network| network.is_f32()) {
+                precision: match transformer.is_some_and(|network| network.is_f32()) {
                     true => Precision::F32,
                     false => Precision::Bf16,
                 },

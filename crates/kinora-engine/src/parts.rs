@@ -8,7 +8,7 @@ use kinora_nn::weights::{Encoding, Mapped, WeightsError, read};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -99,14 +99,6 @@ impl Parts {
         }
         Ok(format!("{:x}", hash.finalize()))
     }
-}
-
-/// The hash of a file's bytes.
-pub(crate) fn hash_of(path: &Path) -> Result<String, OpenError> {
-    let mut file = File::open(path).map_err(|source| failed(path, source))?;
-    let mut hash = Sha256::new();
-    io::copy(&mut file, &mut hash).map_err(|source| failed(path, source))?;
-    Ok(format!("{:x}", hash.finalize()))
 }
 
 impl TokenizerAt {

@@ -132,14 +132,7 @@ impl Encoding {
             Self::Q8_0 => blocks(blocks::q8_0),
             Self::Q5_0 => blocks(blocks::q5_0),
             Self::Q4_0 => blocks(blocks::q4_0),
-            Self::F8E4M3
-            | Self::F8E5M2
-            | Self::U8
-            | Self::Q4_1
-            | Self::Q5_1
-            | Self::Q4K
-            | Self::Q5K
-            | Self::Q6K => {}
+            _ => {}
         }
     }
 
@@ -172,14 +165,7 @@ impl Encoding {
             Self::Q8_0 => 127.0 * scale,
             Self::Q5_0 => 16.0 * scale,
             Self::Q4_0 => 8.0 * scale,
-            Self::F8E4M3
-            | Self::F8E5M2
-            | Self::U8
-            | Self::Q4_1
-            | Self::Q5_1
-            | Self::Q4K
-            | Self::Q5K
-            | Self::Q6K => 0.0,
+            _ => 0.0,
         }
     }
 
