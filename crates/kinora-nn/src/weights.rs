@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use crate::layers::{Init, Slots};
 use crate::optim::{update, visit};
-pub use convert::{Container, Conversion};
+pub use convert::{Container, Conversion, write};
 pub use encoding::Encoding;
 pub use mapped::Mapped;
 pub use parse::{Weights, WeightsView};

@@ -45,9 +45,13 @@ pub struct Conversion<'a> {
 
 impl Conversion<'_> {
     /// The number format of a tensor. As llama.cpp and ComfyUI-GGUF do it, vectors, tables and kernels stay in 32 bits in
-    /// GGUF, and so does in blocks whatever is delicate or has rows that do not fill them.
-    fn encoding(&self, name: &str, shape: &[usize]) -> Encoding {
+    /// GGUF, and so does in blocks whatever is delicate or has rows that do not fill them. Bytes stay bytes.
+    fn encoding(&self, name: &str, view: &WeightsView<'_>) -> Encoding {
         let exact = Encoding::Plain(Dtype::F32);
+        let shape = view.shape.as_slice();
+        if view.encoding == Encoding::U8 {
+            return Encoding::U8; // a file that is kept as a tensor: its bytes are no numbers
+        }
         match (self.container, self.encoding) {
             (Container::Safetensors, encoding) => encoding,
             (Container::Gguf, Encoding::Plain(_)) if shape.len() > 1 => self.encoding,
@@ -82,7 +86,7 @@ impl Conversion<'_> {
         }
         let mut entries = Vec::new();
         for (name, view) in &weights.tensors {
-            let encoding = self.encoding(name, &view.shape);
+            let encoding = self.encoding(name, view);
             let bytes = encoding.bytes(view.shape.iter().product());
             let bytes = bytes.ok_or(WeightsError::Unwritable(encoding.name()))?;
             entries.push(Entry {
@@ -162,6 +166,37 @@ impl Conversion<'_> {
         out.resize(out.len().next_multiple_of(gguf::ALIGNMENT), 0);
         out
     }
+}
+
+/// Writes `weights` as they are, as safetensors. The file appears whole or not at all.
+///
+/// # Errors
+/// [`WeightsError::Unwritable`] if safetensors have no name for a number format; [`WeightsError::Io`].
+pub fn write(weights: &Weights<'_>, path: &Path) -> Result<(), WeightsError> {
+    let mut entries = Vec::new();
+    for (name, view) in &weights.tensors {
+        if Encoding::from_safetensors(view.encoding.name()).is_none() {
+            return Err(WeightsError::Unwritable(view.encoding.name()));
+        }
+        entries.push(Entry {
+            name,
+            view,
+            encoding: view.encoding,
+            bytes: view.data.len(),
+        });
+    }
+    write_whole(path, |out| {
+        let io = |source| WeightsError::Io {
+            action: "write",
+            path: path.to_owned(),
+            source,
+        };
+        out.write_all(&safetensors_header(weights, &entries))
+            .map_err(io)?;
+        entries
+            .iter()
+            .try_for_each(|entry| out.write_all(entry.view.data).map_err(io))
+    })
 }
 
 /// A tensor and how it is written.

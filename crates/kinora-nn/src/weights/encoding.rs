@@ -55,7 +55,14 @@ impl Encoding {
 
     /// The format of this number in GGUF.
     pub(super) fn from_ggml(number: u32) -> Option<Self> {
-        let read_only = [Self::Q4_1, Self::Q5_1, Self::Q4K, Self::Q5K, Self::Q6K];
+        let read_only = [
+            Self::Q4_1,
+            Self::Q5_1,
+            Self::Q4K,
+            Self::Q5K,
+            Self::Q6K,
+            Self::U8,
+        ];
         let mut all = Self::WRITABLE.into_iter().chain(read_only);
         all.find(|encoding| encoding.ggml() == Some(number))
     }
@@ -73,8 +80,9 @@ impl Encoding {
             Self::Q4K => 12,
             Self::Q5K => 13,
             Self::Q6K => 14,
+            Self::U8 => 24, // ggml's whole bytes have a sign, which makes no difference to a file
             Self::Plain(Dtype::Bf16) => 30,
-            Self::F8E4M3 | Self::F8E5M2 | Self::U8 => return None,
+            Self::F8E4M3 | Self::F8E5M2 => return None,
         })
     }
 

@@ -238,3 +238,27 @@ fn a_failure_leaves_what_was_there() {
         f32::INFINITY
     );
 }
+
+#[test]
+fn bytes_that_are_no_numbers_stay_as_they_are() {
+    let bytes: Vec<u8> = (0..=255).collect();
+    let header = serde_json::json!({
+        "pieces": { "dtype": "U8", "shape": [256], "data_offsets": [0, 256] },
+        "weight": { "dtype": "F32", "shape": [1, 1], "data_offsets": [256, 260] },
+    })
+    .to_string();
+    let length = (header.len() as u64).to_le_bytes();
+    let number = 1.5f32.to_le_bytes();
+    let file = [&length[..], header.as_bytes(), &bytes, &number].concat();
+    for (container, encoding) in [
+        (Container::Safetensors, BF16),
+        (Container::Gguf, F16),
+        (Container::Gguf, Encoding::Q8_0),
+    ] {
+        let converted = converted(&file, container, encoding).unwrap();
+        let found = read(&converted).unwrap();
+        assert_eq!(found.tensors["pieces"].encoding, Encoding::U8);
+        assert_eq!(found.tensors["pieces"].data, bytes);
+        assert_eq!(found.tensors["weight"].to_f32(), [1.5]);
+    }
+}
