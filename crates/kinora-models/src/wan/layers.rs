@@ -14,34 +14,44 @@ pub(super) enum Way {
     Up,
 }
 
-/// Walks what the causal convolutions saw last, in their order.
-pub(super) struct Past<'a> {
-    slots: &'a mut Vec<Tensor<5>>,
-    started: &'a mut bool,
-    next: usize,
+/// What the causal convolutions of a network saw last, in their order.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Memory {
+    slots: Vec<Tensor<5>>,
+    started: bool,
 }
 
-impl<'a> Past<'a> {
-    /// From the start of the network.
-    pub fn new(slots: &'a mut Vec<Tensor<5>>, started: &'a mut bool) -> Self {
-        Self {
-            slots,
-            started,
+impl Memory {
+    /// Whether a chunk has gone through.
+    pub fn is_started(&self) -> bool {
+        self.started
+    }
+
+    /// From the start of the network to its end.
+    pub fn walk(&mut self) -> Past<'_> {
+        Past {
+            started: self.started,
+            memory: self,
             next: 0,
         }
     }
+}
 
-    /// The chunk has gone through the network.
-    pub fn end(&mut self) {
-        *self.started = true;
-    }
+/// A chunk's way past the convolutions' memories.
+pub(super) struct Past<'a> {
+    memory: &'a mut Memory,
+    /// Whether a chunk has gone through before.
+    started: bool,
+    next: usize,
+}
 
+impl Past<'_> {
     /// Puts the last `frames` that were seen here before `x` `[B, T, H, W, C]`, zeros at the clip's start, and remembers
     /// its end.
     fn prepend(&mut self, x: Tensor<5>, frames: usize) -> Tensor<5> {
         let [b, _, h, w, c] = x.dims();
-        let before = match *self.started {
-            true => self.slots[self.next].clone(),
+        let before = match self.started {
+            true => self.memory.slots[self.next].clone(),
             false => Tensor::zeros([b, frames, h, w, c], &x.device()),
         };
         let x = Tensor::cat(vec![before, x], 1);
@@ -52,10 +62,11 @@ impl<'a> Past<'a> {
     /// Remembers the last `frames` of `x`.
     fn remember(&mut self, x: &Tensor<5>, frames: usize) {
         let kept = x.clone().narrow(1, x.dims()[1] - frames, frames);
-        match *self.started {
-            true => self.slots[self.next] = kept,
-            false => self.slots.push(kept),
+        match self.started {
+            true => self.memory.slots[self.next] = kept,
+            false => self.memory.slots.push(kept),
         }
+        self.memory.started = true;
         self.next += 1;
     }
 }
@@ -229,6 +240,11 @@ pub(super) struct Level {
 }
 
 impl Level {
+    /// Its shape.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
     /// A level of this shape.
     pub fn new(shape: Shape, init: &mut Init) -> Self {
         let [inputs, outputs] = shape.widths;
@@ -245,7 +261,7 @@ impl Level {
 
     /// The next frames.
     pub fn forward(&self, x: Tensor<5>, past: &mut Past<'_>) -> Tensor<5> {
-        let first = !*past.started;
+        let first = !past.started;
         let around = self
             .shape
             .shortcut
@@ -358,7 +374,7 @@ impl Resample {
             return x;
         };
         let [b, t, h, w, c] = x.dims();
-        if !*past.started {
+        if !past.started {
             past.remember(&Tensor::zeros([b, 2, h, w, c], &x.device()), 2);
             return x;
         }
@@ -373,7 +389,7 @@ impl Resample {
         let Some(conv) = &self.time_conv else {
             return x;
         };
-        if !*past.started {
+        if !past.started {
             past.remember(&x, 1);
             return x;
         }

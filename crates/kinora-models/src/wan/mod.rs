@@ -24,4 +24,4 @@ pub use shapes::{Described, Shapes};
 pub use text::TextEncoder;
 pub use tokenizer::TokenizerFile;
 pub use transformer::Transformer;
-pub use vae::{Vae, VaeCache};
+pub use vae::{Tiling, Vae, VaeCache};

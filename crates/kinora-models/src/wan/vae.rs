@@ -4,7 +4,7 @@
 //! Reference: `autoencoder_kl_wan.py` of diffusers 0.42.1.
 
 use super::config::VaeConfig;
-use super::layers::{Attention, Conv, Level, Norm, Past, Residual, Shape, Shortcut, Way};
+use super::layers::{Attention, Conv, Level, Memory, Norm, Past, Residual, Shape, Shortcut, Way};
 use burn::module::Module;
 use burn::tensor::Tensor;
 use kinora_nn::{Init, silu};
@@ -26,9 +26,21 @@ pub struct Vae {
 /// What the chunked passes remember of the past.
 #[derive(Clone, Debug, Default)]
 pub struct VaeCache {
-    /// For each causal convolution, what it saw last.
-    slots: Vec<Tensor<5>>,
-    started: bool,
+    /// Of what sees whole frames.
+    whole: Memory,
+    /// Of the levels that resample time.
+    time: Memory,
+    /// Of those that work at single frames.
+    frames: Memory,
+}
+
+/// How a decoder's frames can be divided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tiling {
+    /// Positions of [`Vae::decode_whole`] for each side of a latent position.
+    pub scale: usize,
+    /// So many of them around a tile decide its frames.
+    pub halo: usize,
 }
 
 impl Vae {
@@ -56,12 +68,10 @@ impl Vae {
     /// The next frames of a video: `1+4k` of them in the first call with this cache, `4k` in each later one.
     pub fn encode_chunk(&self, video: Tensor<5>, cache: &mut VaeCache) -> Tensor<5> {
         let video = patchify(video, self.config.patch_size.unwrap_or(1));
-        let parts = in_parts(video, 1, TEMPORAL_COMPRESSION, cache.started);
+        let parts = in_parts(video, 1, TEMPORAL_COMPRESSION, cache.time.is_started());
         let parts = parts.into_iter().map(|part| {
-            let code = self
-                .encoder
-                .forward(part, &mut Past::new(&mut cache.slots, &mut cache.started));
-            let code = self.quant_conv.at_once(code); // (B, t, h, w, 2C): means and log-variances
+            let code = self.quant_conv.at_once(self.encoder.encode(part, cache));
+            // (B, t, h, w, 2C): means and log-variances
             code.narrow(4, 0, self.config.z_dim)
         });
         Tensor::cat(parts.collect(), 1)
@@ -69,14 +79,34 @@ impl Vae {
 
     /// The next latent frames of a video: any number, at least one.
     pub fn decode_chunk(&self, latent: Tensor<5>, cache: &mut VaeCache) -> Tensor<5> {
+        let features = self.decode_whole(latent, cache);
+        self.decode_tile(features, cache)
+    }
+
+    /// The first part of [`Self::decode_chunk`], which sees whole frames: the next latent frames to features
+    /// `[B, t, s h, s w, F]`, one frame for the clip's first and two for each later one, where `s` is [`Tiling::scale`].
+    pub fn decode_whole(&self, latent: Tensor<5>, cache: &mut VaeCache) -> Tensor<5> {
         let latent = self.post_quant_conv.at_once(latent);
-        let parts = in_parts(latent, 1, 1, cache.started);
-        let parts = parts.into_iter().map(|part| {
-            self.decoder
-                .forward(part, &mut Past::new(&mut cache.slots, &mut cache.started))
-        });
+        let parts = in_parts(latent, 1, 1, cache.whole.is_started());
+        let parts = parts
+            .into_iter()
+            .map(|part| self.decoder.front(part, &mut cache.whole));
+        Tensor::cat(parts.collect(), 1)
+    }
+
+    /// The rest of [`Self::decode_chunk`]: the next features, of whole frames or of a tile, to video. What is nearer than
+    /// [`Tiling::halo`] to an edge of a tile that is none of the frame is wrong, and all else as in the whole frame.
+    pub fn decode_tile(&self, features: Tensor<5>, cache: &mut VaeCache) -> Tensor<5> {
+        let each = self.decoder.frames_in_front();
+        let parts = in_parts(features, 1, each, cache.time.is_started());
+        let parts = parts.into_iter().map(|part| self.decoder.back(part, cache));
         let video = Tensor::cat(parts.collect(), 1); // (B, T, h, w, 3 p p)
         unpatchify(video, self.config.patch_size.unwrap_or(1)).clamp(-1.0, 1.0)
+    }
+
+    /// How frames can be divided between [`Self::decode_whole`] and [`Self::decode_tile`].
+    pub fn tiling(&self) -> Tiling {
+        self.decoder.tiling()
     }
 }
 
@@ -105,8 +135,6 @@ struct Coder {
     levels: Vec<Level>,
     norm_out: Norm,
     conv_out: Conv,
-    #[module(skip)]
-    way: Way,
 }
 
 impl Coder {
@@ -140,7 +168,6 @@ impl Coder {
             levels,
             norm_out: Norm::new(width, init),
             conv_out: Conv::new([2 * config.z_dim, width], [3; 3], init),
-            way: Way::Down,
         }
     }
 
@@ -179,25 +206,90 @@ impl Coder {
             levels,
             norm_out: Norm::new(width, init),
             conv_out: Conv::new([config.out_channels, width], [3; 3], init),
-            way: Way::Up,
         }
     }
 
-    /// The next frames, `[B, T, H, W, C]`.
-    fn forward(&self, x: Tensor<5>, past: &mut Past<'_>) -> Tensor<5> {
-        let mut x = self.conv_in.forward(x, past);
-        if self.way == Way::Up {
-            x = self.mid_block.forward(x, past);
+    /// The next frames `[B, T, H, W, C]` to latents. Levels before those that halve time work at one frame after the other,
+    /// which takes a fraction of the memory.
+    fn encode(&self, x: Tensor<5>, cache: &mut VaeCache) -> Tensor<5> {
+        let (single, time) = self.levels.split_at(self.before_time());
+        let x = each_frame(x, |x| {
+            let past = &mut cache.frames.walk();
+            let x = self.conv_in.forward(x, past);
+            forward(single, x, past)
+        });
+        let past = &mut cache.time.walk();
+        let x = self.mid_block.forward(forward(time, x, past), past);
+        self.end(x, past)
+    }
+
+    /// The part of the decoder that sees whole frames: a frame's attention is over all of it.
+    fn front(&self, x: Tensor<5>, memory: &mut Memory) -> Tensor<5> {
+        let past = &mut memory.walk();
+        let x = self.mid_block.forward(self.conv_in.forward(x, past), past);
+        self.levels[0].forward(x, past)
+    }
+
+    /// The rest of the decoder. Levels behind those that double time work at one frame after the other.
+    fn back(&self, x: Tensor<5>, cache: &mut VaeCache) -> Tensor<5> {
+        let (time, single) = self.levels[1..].split_at(self.behind_time() - 1);
+        let x = forward(time, x, &mut cache.time.walk());
+        each_frame(x, |x| {
+            let past = &mut cache.frames.walk();
+            let x = forward(single, x, past);
+            self.end(x, past)
+        })
+    }
+
+    fn end(&self, x: Tensor<5>, past: &mut Past<'_>) -> Tensor<5> {
+        self.conv_out.forward(silu(self.norm_out.forward(x)), past)
+    }
+
+    /// Levels before the first that resamples time.
+    fn before_time(&self) -> usize {
+        let first = self.levels.iter().position(|level| level.shape().time);
+        first.unwrap_or(self.levels.len())
+    }
+
+    /// Levels up to the last that resamples time, the first at least.
+    fn behind_time(&self) -> usize {
+        let last = self.levels.iter().rposition(|level| level.shape().time);
+        last.unwrap_or(0) + 1
+    }
+
+    /// Frames of the front for a latent frame that is not the clip's first.
+    fn frames_in_front(&self) -> usize {
+        if self.levels[0].shape().time { 2 } else { 1 }
+    }
+
+    /// How far the back sees: one position for each of its convolutions, halved where it doubles sides.
+    fn tiling(&self) -> Tiling {
+        let mut halo = 1; // of the last convolution
+        for level in self.levels[1..].iter().rev() {
+            if level.shape().resampled.is_some() {
+                halo = usize::div_ceil(halo + 1, 2);
+            }
+            halo += 2 * level.shape().blocks;
         }
-        for level in &self.levels {
-            x = level.forward(x, past);
-        }
-        if self.way == Way::Down {
-            x = self.mid_block.forward(x, past);
-        }
-        let x = self.conv_out.forward(silu(self.norm_out.forward(x)), past);
-        past.end();
-        x
+        let scale = if self.levels[0].shape().resampled.is_some() {
+            2
+        } else {
+            1
+        };
+        Tiling { scale, halo }
+    }
+}
+
+/// Through several levels.
+fn forward(levels: &[Level], x: Tensor<5>, past: &mut Past<'_>) -> Tensor<5> {
+    levels.iter().fold(x, |x, level| level.forward(x, past))
+}
+
+/// `work` of one frame after the other.
+fn each_frame(x: Tensor<5>, work: impl FnMut(Tensor<5>) -> Tensor<5>) -> Tensor<5> {
+    match x.dims()[1] {
+        1 => std::iter::once(x).map(work).next().expect("one frame"),
+        _ => Tensor::cat(x.split(1, 1).into_iter().map(work).collect(), 1),
     }
 }
 
