@@ -120,6 +120,11 @@ impl Conditioning {
         last.map_or(&plan.prompt, |(_, prompt)| prompt)
     }
 
+    /// Whether a clip of `frames` frames is painted at once by a model that paints up to `whole`.
+    pub fn is_one_part(&self, frames: usize, whole: usize) -> bool {
+        self.windows(frames, whole).len() <= 1
+    }
+
     /// The parts in which a clip of `frames` frames is painted.
     pub(crate) fn windows(&self, frames: usize, whole: usize) -> Vec<Window> {
         let held: Vec<bool> = (0..frames)

@@ -2,12 +2,12 @@
 
 use crate::conditioning::{Conditioning, ConditioningError};
 use crate::known::{self, Known};
-use crate::{EngineError, Latents, Plan};
+use crate::windows::Window;
+use crate::{EngineError, Keep, Latents, Painted, Plan};
 use burn::tensor::{Device, Tensor};
 use kinora_diffusion::{Branches, Guidance, Step, denoiser, from_thousand, noised, shifted};
 use kinora_media::Clip;
 use kinora_models::{Cache, Family, Geometry, Levels, Model};
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Latent positions that are decoded at once: what bounds the decoder's memory.
@@ -26,8 +26,8 @@ pub struct Job<'a> {
     pub conditioning: &'a Conditioning,
     /// Where to begin; `None` is the noise of the plan's seed.
     pub start: Option<Latents>,
-    /// Where to keep the finished latents, before they are decoded.
-    pub save_latents: Option<&'a Path>,
+    /// Where to keep the painted latents, before they are decoded.
+    pub save_latents: Option<Keep<'a>>,
     /// Bytes that weights read from files may hold between their uses; `None` is as many as there are.
     pub weights: Option<u64>,
     /// Ends the work within a step when it becomes true.
@@ -75,11 +75,7 @@ pub fn generate(job: &Job<'_>, mut on_event: impl FnMut(Event)) -> Result<Clip, 
         let told = job.model.levels() == Levels::Beside;
         let known = (!conditioning.is_empty() || index > 0 || told)
             .then(|| Known::encode(conditioning, &frames, window, (plan, job.model, job.device)));
-        let part = Plan {
-            prompt: conditioning.prompt(window.painted.start, plan).to_owned(),
-            frames: window.len as u32,
-            ..plan.clone()
-        };
+        let part = part(plan, window, conditioning);
         let latents = paint(job, &part, index, known, |step| {
             on_event(Event::Sampled(Step {
                 done: index * step.of + step.done,
@@ -87,25 +83,69 @@ pub fn generate(job: &Job<'_>, mut on_event: impl FnMut(Event)) -> Result<Clip, 
                 ..step
             }));
         })?;
-        if let Some(path) = job.save_latents {
-            latents.save(path)?;
+        if let Some(keep) = job.save_latents {
+            keep.save(&latents, &conditioning.given)?;
         }
-        let of = frames.len();
-        let start = window.painted.start;
-        let decoded = decode(job, &part, latents, |done| {
-            let done = (start + done).min(of);
-            on_event(Event::Decoded { done, of });
-        })?;
-        known::join(
-            conditioning,
-            &mut frames,
-            window,
-            &decoded,
-            plan.width as usize,
-        );
+        complete(job, window, latents, &mut frames, &mut on_event)?;
     }
     let frames = frames.into_iter().flatten().collect();
     Ok(Clip::new(plan.width, plan.height, plan.fps, frames)?)
+}
+
+/// Finishes the clip of latents that were kept: what [`generate`] does once it has painted them. The job's conditioning is
+/// that of `painted`.
+///
+/// # Errors
+/// As [`generate`]; when the latents are not those of the plan's clip.
+pub fn finish(
+    job: &Job<'_>,
+    painted: &Painted,
+    mut on_event: impl FnMut(Event),
+) -> Result<Clip, EngineError> {
+    let Job {
+        plan, conditioning, ..
+    } = *job;
+    conditioning.check(plan)?;
+    let geometry = job.model.geometry();
+    let mut frames = held(job);
+    let windows = conditioning.windows(frames.len(), geometry.whole);
+    let [window] = windows.as_slice() else {
+        let (whole, parts) = (geometry.whole, windows.len());
+        return Err(ConditioningError::LatentsOfParts { whole, parts }.into());
+    };
+    let wanted = part(plan, window, conditioning).latent_shape(geometry);
+    painted.latents.check_shape(wanted, &painted.path)?;
+    let latents = painted.latents.clone();
+    complete(job, window, latents, &mut frames, &mut on_event)?;
+    let frames = frames.into_iter().flatten().collect();
+    Ok(Clip::new(plan.width, plan.height, plan.fps, frames)?)
+}
+
+/// The plan of a window.
+fn part(plan: &Plan, window: &Window, conditioning: &Conditioning) -> Plan {
+    Plan {
+        prompt: conditioning.prompt(window.painted.start, plan).to_owned(),
+        frames: window.len as u32,
+        ..plan.clone()
+    }
+}
+
+/// Decodes a window's latents and joins them to the frames that are there.
+fn complete(
+    job: &Job<'_>,
+    window: &Window,
+    latents: Latents,
+    frames: &mut [Option<Vec<u8>>],
+    on_event: &mut impl FnMut(Event),
+) -> Result<(), EngineError> {
+    let (plan, conditioning) = (job.plan, job.conditioning);
+    let (of, start) = (frames.len(), window.painted.start);
+    let decoded = decode(job, latents, |done| {
+        let done = (start + done).min(of);
+        on_event(Event::Decoded { done, of });
+    })?;
+    known::join(conditioning, frames, window, &decoded, plan.width as usize);
+    Ok(())
 }
 
 /// The frames that are given whole; the others are still to be painted.
@@ -161,16 +201,16 @@ fn paint(
         };
         Ok(velocity * (1.0 - share)) // what is given stays
     };
-    let guidance = Guidance {
-        below: model.boundary().zip(plan.guidance_2),
-        ..Guidance::everywhere(plan.guidance)
-    };
-    let denoise = denoiser(velocity, guidance);
     let steps = plan.steps as usize;
     let sigmas = match model.family() {
         Family::Wan if start.sigma == 1.0 => from_thousand(steps, plan.shift),
         _ => shifted(steps, plan.shift, start.sigma),
     };
+    let guidance = Guidance {
+        below: model.boundary().zip(plan.guidance_2),
+        ..Guidance::everywhere(plan.guidance)
+    };
+    let denoise = denoiser(velocity, guidance);
     let values = plan
         .sampler
         .run(denoise, start.values.clone(), &sigmas, |step| {
@@ -248,16 +288,15 @@ impl Job<'_> {
     }
 }
 
-/// Latents to the frames of `plan`, a few latent frames at a time.
+/// Latents to frames, a few latent frames at a time.
 fn decode(
     job: &Job<'_>,
-    plan: &Plan,
     latents: Latents,
     mut on_frames: impl FnMut(usize),
 ) -> Result<Vec<Vec<u8>>, EngineError> {
     let model = job.model;
     let (mut cache, mut frames) = (Cache::default(), Vec::new());
-    let at_once = decode_frames(plan, model.geometry());
+    let at_once = decode_frames(job.plan, model.geometry());
     for chunk in latents.values.split(at_once, 1) {
         job.check()?;
         let video = model.decode_chunk(chunk, &mut cache); // (1, n, H, W, 3)

@@ -1,18 +1,17 @@
 //! Latents: what the sampler works on and the autoencoder decodes, in memory and in a file.
 
 use crate::{Geometry, Plan};
-use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
-use kinora_nn::{noise, weights};
+use kinora_nn::noise;
+use kinora_nn::weights::{self, Mapped, Weights, WeightsError};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
-/// Room for the header of a latents file.
-const MAX_HEADER: u64 = 1 << 20;
+/// The tensor of a latents file.
+pub(crate) const LATENTS: &str = "latents";
 /// The metadata key of the noise level.
-const SIGMA: &str = "sigma";
+pub(crate) const SIGMA: &str = "sigma";
 
 /// One channel in so many is coarse: the first ones, which hold brightness, colour and their slopes.
 const COARSE_SHARE: usize = 16;
@@ -39,7 +38,7 @@ pub enum LatentsError {
     },
     /// The file can't be written.
     #[error(transparent)]
-    Write(weights::WeightsError),
+    Write(WeightsError),
     /// The file is damaged or holds something else.
     #[error("{} holds no usable latents: {reason}", path.display())]
     Invalid {
@@ -58,12 +57,6 @@ pub enum LatentsError {
         /// The clip's shape.
         wanted: [usize; 5],
     },
-}
-
-/// The one tensor of a latents file.
-#[derive(Module, Debug)]
-struct Stored {
-    latents: Param<Tensor<5>>,
 }
 
 impl Latents {
@@ -91,20 +84,8 @@ impl Latents {
         }
     }
 
-    /// Writes a safetensors file with the tensor `latents` and its noise level in the metadata.
-    ///
-    /// # Errors
-    /// When the file can't be written; nothing is left then.
-    pub fn save(&self, path: &Path) -> Result<(), LatentsError> {
-        let metadata = BTreeMap::from([(SIGMA.to_owned(), self.sigma.to_string())]);
-        let stored = Stored {
-            latents: Param::from_tensor(self.values.clone()),
-        };
-        weights::save(&stored, &metadata, path, weights::Dtype::F32).map_err(LatentsError::Write)
-    }
-
-    /// Reads what [`Latents::save`] wrote, or any safetensors file with a tensor `latents`: without a noise level in
-    /// its metadata it counts as pure noise. Also gives the file's SHA-256, for the recipe.
+    /// Reads what [`Painted::save`](crate::Painted::save) wrote, or any safetensors file with a tensor `latents`: without a
+    /// noise level in its metadata it counts as pure noise. Also gives the file's SHA-256, for the recipe.
     ///
     /// # Errors
     /// When the file is damaged, holds values that are not finite, or its shape is not that of a clip of `plan` in
@@ -115,56 +96,68 @@ impl Latents {
         geometry: Geometry,
         device: &Device,
     ) -> Result<(Self, String), LatentsError> {
-        let wanted = plan.latent_shape(geometry);
-        let invalid = |reason: String| LatentsError::Invalid {
-            path: path.to_owned(),
-            reason,
-        };
-        let read = |source| LatentsError::Read {
-            path: path.to_owned(),
-            source,
-        };
+        let file = open(path)?;
+        let weights = weights::read(&file).map_err(|e| invalid(path, e.to_string()))?;
+        let latents = Self::of(&weights, path, device)?;
+        latents.check_shape(plan.latent_shape(geometry), path)?;
+        Ok((latents, format!("{:x}", Sha256::digest(&*file))))
+    }
 
-        let found = fs::metadata(path).map_err(read)?;
-        let most = wanted.iter().product::<usize>() as u64 * 4 + MAX_HEADER;
-        if !found.is_file() {
-            return Err(invalid("it is not an ordinary file".to_owned()));
-        }
-        if found.len() > most {
-            return Err(invalid(format!(
-                "it has {} bytes, and this clip's latents at most {most}",
-                found.len()
-            )));
-        }
-        let bytes = fs::read(path).map_err(read)?;
-        let file = weights::read(&bytes).map_err(|e| invalid(e.to_string()))?;
-        let tensor = file
-            .tensors
-            .get("latents")
-            .ok_or_else(|| invalid("it has no tensor \"latents\"".to_owned()))?;
-        if tensor.shape != wanted {
-            return Err(LatentsError::Shape {
-                path: path.to_owned(),
-                found: tensor.shape.clone(),
-                wanted,
-            });
-        }
+    /// The latents of a file at `path`.
+    pub(crate) fn of(
+        weights: &Weights<'_>,
+        path: &Path,
+        device: &Device,
+    ) -> Result<Self, LatentsError> {
+        let invalid = |reason: &str| invalid(path, reason.to_owned());
+        let tensor = weights.tensors.get(LATENTS);
+        let tensor = tensor.ok_or_else(|| invalid("it has no tensor \"latents\""))?;
+        let shape: [usize; 5] = tensor.shape.as_slice().try_into().map_err(|_| {
+            invalid("its latents have not the five extents 1, frames, height, width, channels")
+        })?;
         let values = tensor.to_f32();
         if !values.iter().all(|v| v.is_finite()) {
-            return Err(invalid("some of its values are not finite".to_owned()));
+            return Err(invalid("some of its values are not finite"));
         }
-        let sigma = match file.metadata.get(SIGMA) {
+        let sigma = match weights.metadata.get(SIGMA) {
             None => 1.0,
             Some(text) => text
                 .parse()
                 .ok()
                 .filter(|s| (0.0..=1.0).contains(s))
-                .ok_or_else(|| invalid(format!("its sigma is {text:?}, and must be 0 to 1")))?,
+                .ok_or_else(|| invalid(&format!("its sigma is {text:?}, and must be 0 to 1")))?,
         };
-        let values = Tensor::from_data(TensorData::new(values, wanted), device);
-        Ok((
-            Self { values, sigma },
-            format!("{:x}", Sha256::digest(&bytes)),
-        ))
+        let values = Tensor::from_data(TensorData::new(values, shape), device);
+        Ok(Self { values, sigma })
+    }
+
+    /// Checks that they have this shape.
+    pub(crate) fn check_shape(&self, wanted: [usize; 5], path: &Path) -> Result<(), LatentsError> {
+        match self.values.dims() {
+            found if found == wanted => Ok(()),
+            found => Err(LatentsError::Shape {
+                path: path.to_owned(),
+                found: found.to_vec(),
+                wanted,
+            }),
+        }
+    }
+}
+
+/// Maps a latents file.
+pub(crate) fn open(path: &Path) -> Result<Mapped, LatentsError> {
+    Mapped::open(path).map_err(|error| match error {
+        WeightsError::Io { source, .. } => LatentsError::Read {
+            path: path.to_owned(),
+            source,
+        },
+        other => invalid(path, other.to_string()),
+    })
+}
+
+pub(crate) fn invalid(path: &Path, reason: String) -> LatentsError {
+    LatentsError::Invalid {
+        path: path.to_owned(),
+        reason,
     }
 }

@@ -52,7 +52,11 @@ pub fn estimate(plan: &Plan, model: &ModelFiles) -> Need {
         ..plan.clone()
     };
     let shape @ [_, t, h, w, channels] = part.latent_shape(geometry).map(|n| n as u64);
-    let batch = if plan.guidance == 1.0 { 1 } else { 2 };
+    let guided = |scale: f64| scale != 1.0;
+    let batch = match guided(plan.guidance) || plan.guidance_2.is_some_and(guided) {
+        true => 2,
+        false => 1,
+    };
     let chunk = decode_frames(plan, geometry).min(latent_frames(part.frames as usize)) as u64;
     let pixels = u64::from(plan.width) * u64::from(plan.height) * 3;
     let (network, decoding, layer) = match &model.kind {

@@ -83,7 +83,7 @@ pub(crate) struct WanFiles {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Neither a built-in model nor a folder.
-    #[error("no model is called \"{name}\"{}; there is {}, or name a model folder", nearest(.name, &names()), names().join(", "))]
+    #[error("no model is called \"{name}\"{}; there is {}, fetch others with kinora pull, or name a model folder or a file in it", nearest(.name, &names()), names().join(", "))]
     Unknown {
         /// What was asked for.
         name: String,
@@ -120,6 +120,9 @@ pub enum OpenError {
     /// Weights that would have to be run.
     #[error("{} is a pickle, which can run programs when it is read; convert it to safetensors, or take a repack in safetensors", .0.display())]
     Pickle(PathBuf),
+    /// A file of something else where a transformer belongs.
+    #[error("{} is no transformer of Wan; name the transformer's file, or the folder with all parts (kinora inspect says what a file is)", .0.display())]
+    NoTransformer(PathBuf),
     /// A part of a checkpoint is not there.
     #[error("the model folder {} has no {what}; put it there", folder.display())]
     Missing {
@@ -182,7 +185,8 @@ pub enum LoadError {
 
 impl ModelFiles {
     /// Opens the built-in model of this name, or else the folder of this path: one that `kinora train` wrote, or a Wan
-    /// checkpoint in whichever layout.
+    /// checkpoint in whichever layout. A file is the transformer; the rest is in its folder, or in the one above, as ComfyUI
+    /// has it.
     ///
     /// # Errors
     /// When there is neither, a file can't be read, or the configuration is wrong. Weights are checked by
@@ -205,6 +209,17 @@ impl ModelFiles {
                 Self::of_parts(called(name, folder), folder, config, parts, hashes)
             }
             None if folder.join(file::VOCABULARY).exists() => Self::kinora1(read_folder(folder)?),
+            None if folder.is_file() && checkpoint::is_checkpoint(folder) => {
+                let (folder, found) = repack::around(folder)?;
+                let (config, parts) = found.open()?;
+                Self::of_parts(
+                    called(name, Path::new(name)),
+                    &folder,
+                    config,
+                    parts,
+                    hashes,
+                )
+            }
             None if folder.is_dir() => {
                 let found = repack::find(folder)?;
                 match found.is_wan() {

@@ -3,7 +3,7 @@
 
 use crate::OpenError;
 use crate::checkpoint::{Kind, recognise};
-use crate::model::read_text;
+use crate::model::{failed, read_text};
 use crate::parts::{
     Header, PIECES, Part, Parts, TokenizerAt, is_index, is_pickle, is_weights, list, shards,
 };
@@ -153,7 +153,54 @@ pub(crate) fn find(folder: &Path) -> Result<Found, OpenError> {
     })
 }
 
+/// What lies around a transformer's file, in its folder or else the one above; of several transformers the file counts.
+pub(crate) fn around(file: &Path) -> Result<(PathBuf, Found), OpenError> {
+    if is_pickle(file) {
+        return Err(OpenError::Pickle(file.to_owned()));
+    }
+    let file = std::path::absolute(file).map_err(|source| failed(file, source))?;
+    let header = Header::of(std::slice::from_ref(&file))?;
+    if recognise(&header.shapes).kind != Kind::Transformer {
+        return Err(OpenError::NoTransformer(file));
+    }
+    let mut folders = file.ancestors().skip(1);
+    let near = folders.next().unwrap_or(Path::new("."));
+    let with = |folder: &Path| -> Result<Found, OpenError> {
+        let mut found = find(folder)?;
+        found.keep(&file);
+        Ok(found)
+    };
+    let found = with(near)?;
+    if found.missing().is_empty() {
+        return Ok((near.to_owned(), found));
+    }
+    match folders.next() {
+        Some(above) => match with(above)? {
+            wider if wider.missing().is_empty() => Ok((above.to_owned(), wider)),
+            _ => Ok((near.to_owned(), found)), // what is missing belongs into the nearer one
+        },
+        None => Ok((near.to_owned(), found)),
+    }
+}
+
 impl Found {
+    /// Leaves out transformers besides `file`, and the other expert if there is one that stands beside it.
+    fn keep(&mut self, file: &Path) {
+        let folder = file.parent();
+        let levels = |path: &Path| expert_of(&path.to_string_lossy());
+        let own = levels(Path::new(file.file_name().unwrap_or_default()));
+        self.groups.retain(|group| {
+            let path = &group.part.files[0];
+            let other = || {
+                let name = path.file_name().unwrap_or_default();
+                own.is_some()
+                    && path.parent() == folder
+                    && levels(Path::new(name)).is_some_and(|level| Some(level) != own)
+            };
+            group.kind != Kind::Transformer || path == file || other()
+        });
+    }
+
     fn of(&self, needed: &Needed) -> Vec<&Group> {
         self.groups
             .iter()

@@ -111,12 +111,12 @@ pub fn quantised(name: &str, quant: &str) -> String {
 pub fn open(name: &str) -> Result<ModelFiles> {
     let hashes = machine::cache_folder().map(|folder| folder.join("hashes.json"));
     let folder = Path::new(name);
-    let folder = match built_in(name).is_some() || folder.is_dir() {
+    let folder = match built_in(name).is_some() || folder.exists() {
         true => folder.to_owned(),
         false => pulled(name)?.unwrap_or_else(|| folder.to_owned()),
     };
     if let Some(known) = known_by(name)
-        && !folder.is_dir()
+        && !folder.exists()
     {
         bail!(BadInput(format!(
             "{name} is not on this machine; fetch it with: kinora pull {}",

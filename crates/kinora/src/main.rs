@@ -8,6 +8,7 @@ mod commands {
     pub mod character;
     pub mod convert;
     pub mod cut;
+    pub mod decode;
     pub mod eval;
     pub mod generate;
     pub mod inspect;
@@ -22,6 +23,7 @@ mod failure;
 mod hub;
 mod input;
 mod interrupt;
+mod kept;
 mod library;
 mod loras;
 mod machine;
@@ -32,7 +34,9 @@ mod styles;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use commands::{convert, cut, eval, generate, inspect, models, pull, repertoire, stage, train};
+use commands::{
+    convert, cut, decode, eval, generate, inspect, models, pull, repertoire, stage, train,
+};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -58,6 +62,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Generate(Box<generate::GenerateArgs>),
+    Decode(decode::DecodeArgs),
     Extend(Box<repertoire::ExtendArgs>),
     Loop(Box<repertoire::LoopArgs>),
     Connect(Box<repertoire::ConnectArgs>),
@@ -98,6 +103,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<()> {
     match command {
         Command::Generate(args) => generate::generate(&args),
+        Command::Decode(args) => decode::decode(&args),
         Command::Extend(args) => repertoire::extend(&args),
         Command::Loop(args) => repertoire::looped(&args),
         Command::Connect(args) => repertoire::connect(&args),

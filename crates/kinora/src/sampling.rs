@@ -1,14 +1,15 @@
 //! From flags to a finished clip: what every command that paints has in common.
 
 use crate::failure::BadInput;
+use crate::kept::Kept;
 use crate::loras::parse_lora;
 use crate::progress::Progress;
 use crate::{interrupt, library, machine};
 use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use kinora_engine::{
-    Conditioning, Device, EngineError, Job, Latents, LoraRequest, Model, ModelFiles, Plan,
-    Precision, Reading, Recipe, Request, Sampler, estimate, generate, plan,
+    Conditioning, Cut, Device, EngineError, Job, Keep, Latents, LoraRequest, Model, ModelFiles,
+    Painted, Plan, Precision, Reading, Recipe, Request, Sampler, estimate, finish, generate, plan,
 };
 use kinora_media::{Clip, Output, Shape, SheetRow, contact_sheet, save_png, write};
 use kinora_models::kinora1::Defaults;
@@ -30,8 +31,8 @@ pub const SHEET_FRAMES: usize = 8;
 /// How to paint
 #[derive(Debug, Args)]
 pub struct SamplingArgs {
-    /// Name of a model that is built in or pulled (see `kinora models`), or a model folder
-    #[arg(long, value_name = "NAME|DIR")]
+    /// Name of a model that is built in or pulled (see `kinora models`), a model folder, or the transformer's file in one
+    #[arg(long, value_name = "NAME|DIR|FILE")]
     pub model: Option<String>,
     /// Decides all that the prompt leaves open; random if not given
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
@@ -101,12 +102,9 @@ impl SamplingArgs {
         Ok(request)
     }
 
-    /// Bytes that may be taken, as far as that is known: what is free, or less if the flag says so.
+    /// Bytes that may be taken, as far as that is known.
     pub fn memory(&self) -> Option<u64> {
-        machine::free_memory()
-            .into_iter()
-            .chain(self.max_memory)
-            .min()
+        memory(self.max_memory)
     }
 
     /// The model that the flag names, or else `recipe`, or else the default one, with the LoRAs of the flags or the recipe.
@@ -139,6 +137,11 @@ impl SamplingArgs {
     }
 }
 
+/// Bytes that may be taken, as far as that is known: what is free, or less if it is asked for.
+pub fn memory(most: Option<u64>) -> Option<u64> {
+    machine::free_memory().into_iter().chain(most).min()
+}
+
 /// Checks `request` against the model and the memory that may be taken.
 pub fn planned(request: &Request, files: &ModelFiles, memory: Option<u64>) -> Result<Plan> {
     Ok(plan(request, files, memory).map_err(EngineError::from)?)
@@ -154,7 +157,7 @@ fn precision(name: &str) -> Result<Precision, String> {
 }
 
 /// Bytes: `6GB`, `500 MB`, `2GiB`, or a number of them.
-fn bytes(text: &str) -> Result<u64, String> {
+pub fn bytes(text: &str) -> Result<u64, String> {
     const UNITS: [(&str, f64); 7] = [
         ("KiB", 1024.0),
         ("MiB", 1_048_576.0),
@@ -195,6 +198,17 @@ pub struct Painter {
     stop: Arc<AtomicBool>,
 }
 
+/// What a clip is painted from besides its recipe, and which part of it is the result.
+#[derive(Debug)]
+pub struct Canvas<'a> {
+    /// What is known of it.
+    pub conditioning: &'a Conditioning,
+    /// Where to begin; `None` is the seed's noise.
+    pub start: Option<Latents>,
+    /// The part.
+    pub cut: Cut,
+}
+
 /// What was made, for `--json`.
 #[derive(Debug, Serialize)]
 pub struct Made {
@@ -227,31 +241,51 @@ impl Painter {
         &self.files
     }
 
-    /// Paints the clip of `plan`; `title` is shown before the bar.
+    /// Paints the clip of `recipe` and cuts the result out; `title` is shown before the bar.
     pub fn paint(
         &self,
-        plan: &Plan,
-        conditioning: &Conditioning,
-        start: Option<Latents>,
-        save_latents: Option<&Path>,
+        recipe: &Recipe,
+        canvas: &Canvas<'_>,
+        kept: Option<&Kept>,
         title: Option<String>,
     ) -> Result<Clip> {
         let progress = Progress::new(title);
+        let save_latents = kept.map(|kept| Keep {
+            path: kept.path(),
+            recipe,
+            cut: &canvas.cut,
+        });
         let job = Job {
+            start: canvas.start.clone(),
+            save_latents,
+            ..self.job(&recipe.plan, canvas.conditioning)
+        };
+        let clip = generate(&job, |event| progress.show(event))?;
+        progress.finish();
+        cut(&clip, &canvas.cut)
+    }
+
+    /// Finishes a clip that is painted.
+    pub fn decode(&self, plan: &Plan, painted: &Painted) -> Result<Clip> {
+        let progress = Progress::new(None);
+        let job = self.job(plan, &painted.conditioning);
+        let clip = finish(&job, painted, |event| progress.show(event))?;
+        progress.finish();
+        cut(&clip, &painted.cut)
+    }
+
+    fn job<'a>(&'a self, plan: &'a Plan, conditioning: &'a Conditioning) -> Job<'a> {
+        let weights = |memory| estimate(plan, &self.files).room(memory);
+        Job {
             plan,
             model: &self.model,
             device: &self.device,
             conditioning,
-            start,
-            save_latents,
-            weights: self
-                .memory
-                .map(|memory| estimate(plan, &self.files).room(memory)),
+            start: None,
+            save_latents: None,
+            weights: self.memory.map(weights),
             cancel: &self.stop,
-        };
-        let clip = generate(&job, |event| progress.show(event))?;
-        progress.finish();
-        Ok(clip)
+        }
     }
 
     /// Says which words of `prompt` the model does not read, and returns those that it does not know.
@@ -276,6 +310,12 @@ impl Painter {
         }
         unknown
     }
+}
+
+/// The part of a painted clip that is the result.
+fn cut(clip: &Clip, cut: &Cut) -> Result<Clip> {
+    let part = clip.part(cut.frames.clone())?;
+    Ok(part.corner(cut.width, cut.height)?)
 }
 
 /// Writes a finished clip and its contact sheet, and says so: its name on standard output (unless `json`), the rest on stderr.
@@ -391,7 +431,7 @@ pub fn numbered(path: &Path, number: Option<u64>) -> PathBuf {
 }
 
 /// `path`, or with the first number behind it that no file has.
-fn free_name(path: PathBuf) -> PathBuf {
+pub fn free_name(path: PathBuf) -> PathBuf {
     if !path.exists() {
         return path;
     }

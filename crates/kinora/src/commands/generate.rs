@@ -5,14 +5,17 @@ use crate::cards::{Card, Cards};
 use crate::characters::Character;
 use crate::failure::BadInput;
 use crate::input::{Given, reader};
+use crate::kept::{Kept, keeping};
 use crate::prompting::{ShotArgs, show};
 use crate::sampling::{
-    EaseArgs, Painter, SamplingArgs, deliver, destination, name_for, numbered, planned, tell,
+    Canvas, EaseArgs, Painter, SamplingArgs, deliver, destination, name_for, numbered, planned,
+    tell,
 };
 use anyhow::{Result, bail};
 use clap::Args;
 use kinora_engine::{
-    Conditioning, Device, EngineError, Latents, Length, ModelFiles, Plan, Recipe, Request, Source,
+    Conditioning, Cut, Device, EngineError, Latents, Length, ModelFiles, Plan, Recipe, Request,
+    Source,
 };
 use kinora_media::{Clip, Fit, Fps, Output, Shape, check_writable_file, read_recipe};
 use kinora_train::recognition::Judge;
@@ -96,7 +99,7 @@ pub struct GenerateArgs {
     /// Begin from these latents instead of the seed's noise; finished ones are decoded at once
     #[arg(long, value_name = "FILE")]
     init_latents: Option<PathBuf>,
-    /// Keep the finished latents in a safetensors file, before they are decoded
+    /// Keep the painted latents in a safetensors file, for kinora decode; of Wan checkpoints they are kept beside the output until the clip is written
     #[arg(long, value_name = "FILE")]
     save_latents: Option<PathBuf>,
     /// Also draw a contact sheet of the clip
@@ -115,7 +118,7 @@ pub struct GenerateArgs {
 struct Take {
     plan: Plan,
     output: Output,
-    save_latents: Option<PathBuf>,
+    kept: Option<Kept>,
     sheet: Option<PathBuf>,
 }
 
@@ -146,7 +149,7 @@ pub fn generate(args: &GenerateArgs) -> Result<()> {
             .check_source("generate", inputs)
             .map_err(EngineError::from)?;
     }
-    let takes = takes(args, plan)?;
+    let takes = takes(args, plan, &files, &conditioning)?;
 
     let (start, hash) = start(args, &takes[0].plan, &files)?.unzip();
     if let Some(recipe) = &told {
@@ -168,26 +171,27 @@ pub fn generate(args: &GenerateArgs) -> Result<()> {
         Some(character) if args.tries > 1 => Some(Likeness::new(character)?),
         _ => None,
     };
+    let canvas = Canvas {
+        conditioning: &conditioning,
+        start,
+        cut: Cut::whole(&takes[0].plan),
+    };
     let mut made = Vec::with_capacity(takes.len());
     let of = takes.len();
     for (index, take) in takes.iter().enumerate() {
         let began = Instant::now();
         let title = (of > 1).then(|| format!("{}/{of} ", index + 1));
-        let save = take.save_latents.as_deref();
-        let paint =
-            |plan: &Plan| painter.paint(plan, &conditioning, start.clone(), save, title.clone());
-        let (plan, clip) = match &likeness {
-            None => (take.plan.clone(), paint(&take.plan)?),
-            Some(likeness) => likeness.nearest(args.tries, args.count, &take.plan, paint)?,
-        };
-        let recipe = Recipe::new(&plan, painter.files(), hash.clone(), source.clone());
-        made.extend(deliver(
-            &clip,
-            recipe,
-            (&take.output, take.sheet.as_deref()),
-            began,
-            args.json,
-        )?);
+        let kept = take.kept.as_ref();
+        let recipe = |plan: &Plan| Recipe::new(plan, painter.files(), hash.clone(), source.clone());
+        let paint = |plan: &Plan| painter.paint(&recipe(plan), &canvas, kept, title.clone());
+        made.extend(keeping(kept, || {
+            let (plan, clip) = match &likeness {
+                None => (take.plan.clone(), paint(&take.plan)?),
+                Some(likeness) => likeness.nearest(args.tries, args.count, &take.plan, paint)?,
+            };
+            let output = (&take.output, take.sheet.as_deref());
+            deliver(&clip, recipe(&plan), output, began, args.json)
+        })?);
     }
     if args.json {
         let report = json!({ "clips": made, "unknown_words": unknown });
@@ -297,7 +301,12 @@ fn start(
 }
 
 /// The clips of the command: their seeds and where they go, all checked before the first is begun.
-fn takes(args: &GenerateArgs, plan: Plan) -> Result<Vec<Take>> {
+fn takes(
+    args: &GenerateArgs,
+    plan: Plan,
+    files: &ModelFiles,
+    conditioning: &Conditioning,
+) -> Result<Vec<Take>> {
     let asked = args.output.as_deref();
     if args.count > 1 && asked.is_some_and(|path| path.as_os_str() == "-") {
         bail!(BadInput(
@@ -316,12 +325,10 @@ fn takes(args: &GenerateArgs, plan: Plan) -> Result<Vec<Take>> {
         let asked = asked.map(|path| numbered(path, number));
         let otherwise = || numbered(&name_for(&plan), number);
         let output = destination(asked.as_deref(), otherwise, shape, args.json)?;
-        let save_latents = args.save_latents.as_deref();
-        let save_latents = save_latents.map(|path| numbered(path, number));
-        save_latents
-            .as_deref()
-            .map(check_writable_file)
-            .transpose()?;
+        let kept = match &args.save_latents {
+            Some(path) => Some(Kept::asked(numbered(path, number))?),
+            None => Kept::beside(&output, files, conditioning, plan.frames as usize),
+        };
         let sheet = args.sheet.as_deref();
         let sheet = sheet.map(|path| numbered(path, number));
         sheet.as_deref().map(check_writable_file).transpose()?;
@@ -331,7 +338,7 @@ fn takes(args: &GenerateArgs, plan: Plan) -> Result<Vec<Take>> {
                 ..plan.clone()
             },
             output,
-            save_latents,
+            kept,
             sheet,
         });
     }

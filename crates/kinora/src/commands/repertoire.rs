@@ -3,13 +3,14 @@
 use crate::args;
 use crate::failure::BadInput;
 use crate::input::{Given, reader};
+use crate::kept::{Kept, keeping};
 use crate::prompting::{ShotArgs, show};
 use crate::sampling::{
-    EaseArgs, Made, Painter, SamplingArgs, deliver, destination, numbered, planned, tell,
+    Canvas, EaseArgs, Made, Painter, SamplingArgs, deliver, destination, numbered, planned, tell,
 };
 use anyhow::{Result, bail};
 use clap::Args;
-use kinora_engine::{Direction, EngineError, Input, Length, Plan, Recipe, Source, Task};
+use kinora_engine::{Cut, Direction, EngineError, Input, Length, Plan, Recipe, Source, Task};
 use kinora_media::{Clip, Fit, Fps, Shape, check_writable_file, read_recipe};
 use kinora_train::Profile;
 use kinora_train::recognition::Judge;
@@ -410,9 +411,11 @@ impl<'a> Work<'a> {
             let output = destination(asked.as_deref(), otherwise, shape, *json)?;
             let sheet = sheet.as_deref().map(|path| numbered(path, number));
             sheet.as_deref().map(check_writable_file).transpose()?;
-            outputs.push((output, sheet));
+            let (given, frames) = (&task.conditioning, task.frames);
+            let kept = Kept::beside(&output, &files, given, frames);
+            outputs.push((output, sheet, kept));
         }
-        if count > 1 && outputs.iter().any(|(output, _)| output.path().is_none()) {
+        if count > 1 && outputs.iter().any(|(output, ..)| output.path().is_none()) {
             bail!(BadInput(
                 "standard output takes one clip; name a file with -o".to_owned()
             ));
@@ -430,36 +433,42 @@ impl<'a> Work<'a> {
             .collect();
         let judge = (command == "variations" && count > 1).then(Judge::built_in);
         let judge = judge.transpose()?;
+        let canvas = Canvas {
+            conditioning: &task.conditioning,
+            start: None,
+            cut: Cut {
+                frames: task.keep.clone(),
+                width: self.size.0,
+                height: self.size.1,
+            },
+        };
         let mut looks = Vec::new();
         let mut made: Vec<Made> = Vec::new();
-        for (index, (output, sheet)) in outputs.iter().enumerate() {
+        for (index, (output, sheet, kept)) in outputs.iter().enumerate() {
             let began = Instant::now();
             let plan = Plan {
                 seed: plan.seed.wrapping_add(index as u64),
                 ..plan.clone()
             };
             let title = (count > 1).then(|| format!("{}/{count} ", index + 1));
-            let clip = painter.paint(&plan, &task.conditioning, None, None, title)?;
-            let clip = clip
-                .part(task.keep.clone())?
-                .corner(self.size.0, self.size.1)?;
-            if let Some(judge) = &judge {
-                let [width, height] = [clip.width(), clip.height()].map(|side| side as usize);
-                looks.push(judge.profile(&clip.frames().concat(), width, height));
-            }
             let source = Source {
                 command: command.to_owned(),
                 inputs: inputs.clone(),
                 options: options.clone(),
             };
             let recipe = Recipe::new(&plan, painter.files(), None, Some(source));
-            made.extend(deliver(
-                &clip,
-                recipe,
-                (output, sheet.as_deref()),
-                began,
-                *json,
-            )?);
+            let kept = kept.as_ref();
+            let (clip, done) = keeping(kept, || {
+                let clip = painter.paint(&recipe, &canvas, kept, title)?;
+                let output = (output, sheet.as_deref());
+                let done = deliver(&clip, recipe, output, began, *json)?;
+                Ok((clip, done))
+            })?;
+            made.extend(done);
+            if let Some(judge) = &judge {
+                let [width, height] = [clip.width(), clip.height()].map(|side| side as usize);
+                looks.push(judge.profile(&clip.frames().concat(), width, height));
+            }
         }
         let diversity = judge.map(|_| Profile::diversity(&looks));
         if *json {

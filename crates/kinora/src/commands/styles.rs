@@ -1,11 +1,11 @@
 //! `kinora styles`: what can be asked for with `--style`, with a picture of each.
 
 use crate::prompting::Compiler;
-use crate::sampling::{Painter, SamplingArgs, planned, tell};
+use crate::sampling::{Canvas, Painter, SamplingArgs, planned, tell};
 use crate::styles;
 use anyhow::Result;
 use clap::Args;
-use kinora_engine::{Conditioning, Length};
+use kinora_engine::{Conditioning, Cut, Length, Recipe};
 use kinora_media::{SheetRow, check_writable_file, contact_sheet, save_png};
 use kinora_prompt::{Style, Term};
 use serde_json::json;
@@ -117,7 +117,13 @@ fn pictures(args: &StylesArgs, styles: &[Style]) -> Result<Vec<SheetRow>> {
         let mut frames = Vec::new();
         for plan in plans {
             let title = Some(format!("{}/{} {} ", row + 1, styles.len(), style.name));
-            let clip = painter.paint(plan, &Conditioning::default(), None, None, title)?;
+            let canvas = Canvas {
+                conditioning: &Conditioning::default(),
+                start: None,
+                cut: Cut::whole(plan),
+            };
+            let recipe = Recipe::new(plan, painter.files(), None, None);
+            let clip = painter.paint(&recipe, &canvas, None, title)?;
             frames.extend(clip.spread(1));
         }
         let label = format!("{}: {}", style.name, style.about);

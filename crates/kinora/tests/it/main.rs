@@ -3,6 +3,7 @@
 mod bad_input;
 mod characters;
 mod convert;
+mod decode;
 mod generate;
 mod hub;
 mod loras;

@@ -273,6 +273,39 @@ fn finished_latents_and_given_pictures_are_refused_together() {
 }
 
 #[test]
+fn the_transformers_file_stands_for_its_folder() {
+    let place = place();
+    let ask = |model, out| {
+        let ask = [
+            "generate", "a fox", "--seed", "1", "--model", model, "-o", out,
+        ];
+        let how = [
+            "--size",
+            "48x32",
+            "--frames",
+            "5",
+            "--steps",
+            "2",
+            "--precision",
+            "f32",
+        ];
+        place.run(&[&ask[..], &how].concat())
+    };
+    let file = "wan/transformer/diffusion_pytorch_model.safetensors";
+    fs::remove_file(place.path("wan/model_index.json")).unwrap();
+    assert_eq!(ask("wan", "folder/").status, Some(0));
+    // Another transformer beside it: the one that is named counts.
+    fs::copy(fixtures().join("tiny.gguf"), place.path("wan/other.gguf")).unwrap();
+    refused(&place, &ask("wan", "out/"), 2, "two of a kind");
+    let named = ask(file, "file/");
+    assert_eq!(named.status, Some(0), "{}", named.stderr);
+    assert_eq!(frames(&place, "file"), frames(&place, "folder"));
+    let vae = "wan/vae/diffusion_pytorch_model.safetensors";
+    refused(&place, &ask(vae, "out/"), 2, "no transformer");
+    refused(&place, &ask("wann", "out/"), 2, "kinora pull");
+}
+
+#[test]
 fn a_second_guidance_is_for_two_transformers() {
     let place = place();
     let ask = ["generate", "a fox", "--guidance-2", "3", "-o", "out.mp4"];
