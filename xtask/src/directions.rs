@@ -71,6 +71,19 @@ const RULES: &[Rule] = &[
         never: &["clap", "indicatif", "axum"],
     },
     Rule {
+        name: "kinora-server",
+        may: &["kinora-media"],
+        never: &[
+            "burn",
+            "cubecl",
+            "candle",
+            "ndarray",
+            "tch",
+            "clap",
+            "indicatif",
+        ],
+    },
+    Rule {
         name: "kinora",
         may: &[
             "kinora-nn",
@@ -81,6 +94,7 @@ const RULES: &[Rule] = &[
             "kinora-engine",
             "kinora-train",
             "kinora-prompt",
+            "kinora-server",
         ],
         never: &[],
     },

@@ -57,6 +57,7 @@ const LIBRARIES: &[&str] = &[
     "kinora-media",
     "kinora-engine",
     "kinora-train",
+    "kinora-server",
 ];
 
 /// Reads each Rust file and lists what breaks a rule.

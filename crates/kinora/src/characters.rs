@@ -39,17 +39,32 @@ struct Note {
 }
 
 impl Character {
-    /// Adds a character from pictures and clips, described in `words`, or else by who the judge takes it for. One of the
+    /// Keeps a character from pictures and clips, described in `words`, or else by who the judge takes it for. One of the
     /// same name is replaced.
     pub fn add(name: &str, clips: Vec<Given>, words: Option<&str>, judge: &Judge) -> Result<Self> {
         check_name(name)?;
+        let clips = clips.into_iter().map(|given| given.clip).collect();
+        let character = Self::of(name, clips, words, judge)?;
+        let folder = folder()?;
+        fs::create_dir_all(&folder).with_context(|| format!("can't make {}", folder.display()))?;
+        let note = json!(Note {
+            character: character.name.clone(),
+            description: character.description.clone(),
+        });
+        let mut path = folder.join(name).into_os_string();
+        path.push("/");
+        write(&character.pictures, &note, &Output::parse(path)?)?;
+        Ok(character)
+    }
+
+    /// A character from pictures and clips, described in `words`, or else by who the judge takes it for.
+    pub fn of(name: &str, clips: Vec<Clip>, words: Option<&str>, judge: &Judge) -> Result<Self> {
         let mut frames = Vec::new();
-        for given in clips {
-            let count = given.clip.frames().len().min(OF_A_CLIP);
-            let pictures = given.clip.spread(count);
-            let (width, height) = (given.clip.width(), given.clip.height());
-            for picture in pictures {
-                let one = Clip::new(width, height, given.clip.fps(), vec![picture.into_raw()])?;
+        for clip in clips {
+            let count = clip.frames().len().min(OF_A_CLIP);
+            for picture in clip.spread(count) {
+                let (width, height) = picture.dimensions();
+                let one = Clip::new(width, height, clip.fps(), vec![picture.into_raw()])?;
                 let (fitted, _) = fit(&one, SIZE.0, SIZE.1, Fit::Pad)?;
                 frames.extend(fitted.into_frames());
             }
@@ -70,15 +85,6 @@ impl Character {
             let (subject, colour) = character.profile(judge).character();
             character.description = describe(subject, colour);
         }
-        let folder = folder()?;
-        fs::create_dir_all(&folder).with_context(|| format!("can't make {}", folder.display()))?;
-        let note = json!(Note {
-            character: character.name.clone(),
-            description: character.description.clone(),
-        });
-        let mut path = folder.join(name).into_os_string();
-        path.push("/");
-        write(&character.pictures, &note, &Output::parse(path)?)?;
         Ok(character)
     }
 
@@ -154,7 +160,7 @@ impl Character {
     pub fn tell_in<'a>(&self, prompts: impl Iterator<Item = &'a mut String>) -> Result<()> {
         let mut named = false;
         for prompt in prompts {
-            if let Some(told) = self.told_in(prompt) {
+            if let Some(told) = told_in(prompt, &self.name, &self.description) {
                 *prompt = told;
                 named = true;
             }
@@ -167,26 +173,27 @@ impl Character {
         }
         Ok(())
     }
+}
 
-    fn told_in(&self, prompt: &str) -> Option<String> {
-        let mut told = String::new();
-        let mut rest = prompt;
-        let mut times = 0;
-        while let Some(at) = next_mention(rest, &self.name) {
-            told.push_str(&rest[..at]);
-            match self.description.split_once(' ') {
-                Some(("a" | "an", noun)) if times > 0 => {
-                    told.push_str("the ");
-                    told.push_str(noun);
-                }
-                _ => told.push_str(&self.description),
+/// The prompt with a character's description in the place of its name; `None` if the prompt does not name it.
+pub fn told_in(prompt: &str, name: &str, description: &str) -> Option<String> {
+    let mut told = String::new();
+    let mut rest = prompt;
+    let mut times = 0;
+    while let Some(at) = next_mention(rest, name) {
+        told.push_str(&rest[..at]);
+        match description.split_once(' ') {
+            Some(("a" | "an", noun)) if times > 0 => {
+                told.push_str("the ");
+                told.push_str(noun);
             }
-            rest = &rest[at + self.name.len()..];
-            times += 1;
+            _ => told.push_str(description),
         }
-        told.push_str(rest);
-        (times > 0).then_some(told)
+        rest = &rest[at + name.len()..];
+        times += 1;
     }
+    told.push_str(rest);
+    (times > 0).then_some(told)
 }
 
 /// Where `name` next stands in `text` as a word of its own, in any case of ASCII letters.
@@ -231,20 +238,11 @@ mod tests {
 
     #[test]
     fn a_name_becomes_its_description_wherever_it_stands() {
-        let character = Character {
-            name: "Rusty".into(),
-            description: "a red fox".into(),
-            pictures: Clip::new(2, 2, Fps::new(12, 1).unwrap(), vec![vec![0; 12]]).unwrap(),
-        };
-        let told = |prompt: &str| character.told_in(prompt).unwrap();
+        let told = |prompt| told_in(prompt, "Rusty", "a red fox");
         assert_eq!(
-            told("Rusty runs; rusty's tail"),
-            "a red fox runs; the red fox's tail"
+            told("Rusty runs; rusty's tail").as_deref(),
+            Some("a red fox runs; the red fox's tail")
         );
-        assert!(
-            character
-                .told_in("a Rustyfox in the crusty snow, ü")
-                .is_none()
-        );
+        assert_eq!(told("a Rustyfox in the crusty snow, ü"), None);
     }
 }

@@ -12,12 +12,15 @@ mod commands {
     pub mod eval;
     pub mod generate;
     pub mod inspect;
+    pub mod keys;
     pub mod models;
     pub mod pull;
     pub mod repertoire;
+    pub mod serve;
     pub mod stage;
     pub mod styles;
     pub mod train;
+    pub mod webhooks;
 }
 mod failure;
 mod hub;
@@ -29,13 +32,16 @@ mod loras;
 mod machine;
 mod progress;
 mod prompting;
+mod renderer;
 mod sampling;
+mod service;
 mod styles;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use commands::{
-    convert, cut, decode, eval, generate, inspect, models, pull, repertoire, stage, train,
+    convert, cut, decode, eval, generate, inspect, keys, models, pull, repertoire, serve, stage,
+    train, webhooks,
 };
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -52,6 +58,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
   kinora extend fox.mp4 --seconds 2 -o longer.mp4
   kinora inspect fox.mp4
   kinora models show kinora-1
+  kinora serve
 
 Exit status: 0 done, 1 the machine failed, 2 the request can't be carried out as it stands, 130 stopped by Ctrl-C.")]
 struct Cli {
@@ -80,6 +87,11 @@ enum Command {
     Stage(stage::StageArgs),
     Train(train::TrainArgs),
     Eval(eval::EvalArgs),
+    Serve(Box<serve::ServeArgs>),
+    Worker(Box<serve::WorkerArgs>),
+    Keys(keys::KeysArgs),
+    Webhooks(webhooks::WebhooksArgs),
+    Doctor(serve::DoctorArgs),
 }
 
 fn main() -> ExitCode {
@@ -121,6 +133,11 @@ fn run(command: Command) -> Result<()> {
         Command::Stage(args) => stage::stage(&args),
         Command::Train(args) => train::train(args),
         Command::Eval(args) => eval::eval(args),
+        Command::Serve(args) => serve::serve(*args),
+        Command::Worker(args) => serve::worker(*args),
+        Command::Keys(args) => keys::keys(args),
+        Command::Webhooks(args) => webhooks::webhooks(args),
+        Command::Doctor(args) => serve::doctor(args),
     }
 }
 

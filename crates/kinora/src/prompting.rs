@@ -79,19 +79,17 @@ pub struct Compiler {
 impl ShotArgs {
     /// The compiler of these flags, for a model.
     fn compiler(&self, files: &ModelFiles) -> Result<Compiler> {
-        Ok(Compiler {
-            controls: Controls {
-                size: self.shot,
-                framing: self.framing,
-                angle: self.angle,
-                camera_move: self.camera_move,
-                lens: self.lens,
-                light: self.light,
-                look: self.look,
-                emotion: self.emotion,
-            },
-            ..Compiler::new(self.style.as_deref().map(styles::named).transpose()?, files)
-        })
+        let style = self.style.as_deref().map(styles::named).transpose()?;
+        Ok(Compiler::new(style, files).with(Controls {
+            size: self.shot,
+            framing: self.framing,
+            angle: self.angle,
+            camera_move: self.camera_move,
+            lens: self.lens,
+            light: self.light,
+            look: self.look,
+            emotion: self.emotion,
+        }))
     }
 
     /// Tells `request` and the later prompts of `conditioning` in the model's words, and says what was changed.
@@ -141,6 +139,11 @@ impl Compiler {
             finder: Finder::new(),
             model: files.about.name.clone(),
         }
+    }
+
+    /// The same with controls.
+    pub fn with(self, controls: Controls) -> Self {
+        Self { controls, ..self }
     }
 
     /// What the model is told of `prompt`.

@@ -22,7 +22,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 /// The model that is used when none is named.
-const DEFAULT_MODEL: &str = "kinora-1";
+pub const DEFAULT_MODEL: &str = "kinora-1";
 /// Longest name made from a prompt, in characters.
 const MAX_NAME: usize = 48;
 /// Frames on a contact sheet.

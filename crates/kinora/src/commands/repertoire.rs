@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// Sizes that a model paints are multiples of this.
-const MULTIPLE: u32 = 32;
+pub const MULTIPLE: u32 = 32;
 
 /// What is painted, and where it goes
 #[derive(Debug, Args)]
@@ -498,7 +498,7 @@ fn asked_size((width, height): (i64, i64)) -> Result<(u32, u32)> {
 }
 
 /// The clip with its right and lower edges drawn on to multiples of [`MULTIPLE`].
-fn drawn_on(clip: &Clip) -> Result<Clip> {
+pub fn drawn_on(clip: &Clip) -> Result<Clip> {
     let [width, height] = [clip.width(), clip.height()].map(|s| s.next_multiple_of(MULTIPLE));
     Ok(clip.edges_drawn_on(width, height)?)
 }

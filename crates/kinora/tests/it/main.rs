@@ -11,6 +11,7 @@ mod prompting;
 mod pull;
 mod repacks;
 mod repertoire;
+mod serve;
 mod stage;
 mod support;
 mod wan;

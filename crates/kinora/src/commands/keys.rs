@@ -1,0 +1,164 @@
+//! `kinora keys`: who may ask a server for videos, and for how many.
+
+use crate::sampling::tell;
+use crate::service::{PlaceArgs, random, runtime};
+use anyhow::{Result, bail};
+use clap::{Args, Subcommand};
+use kinora_server::store::{Key, KeyLimits, NewKey, Scope};
+use serde_json::{Value, json};
+use std::io::{self, Write};
+
+use crate::failure::BadInput;
+
+/// Make, list and revoke the API keys of a server
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  kinora keys add studio
+  kinora keys add intern --scope read --scope write --max-queued 5 --max-running 1 --seconds-a-day 600
+  kinora keys add prometheus --scope metrics
+  kinora keys list
+  kinora keys revoke intern")]
+pub struct KeysArgs {
+    #[command(subcommand)]
+    what: What,
+    #[command(flatten)]
+    place: PlaceArgs,
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Make a key and print it; it can't be shown again
+    #[command(after_help = "Examples:
+  kinora keys add studio --max-queued 100")]
+    Add {
+        /// What people call it
+        name: String,
+        /// What it may do: read, write, metrics; read and write if not given. Give it several times
+        #[arg(long, value_name = "SCOPE")]
+        scope: Vec<Scope>,
+        /// Jobs that may wait
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..))]
+        max_queued: Option<i64>,
+        /// Jobs that may be worked at at once
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..))]
+        max_running: Option<i64>,
+        /// Seconds of video that it may ask for in 24 hours
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..))]
+        seconds_a_day: Option<i64>,
+        /// Its jobs come before those of keys with a lower number
+        #[arg(
+            long,
+            value_name = "N",
+            default_value_t = 0,
+            allow_hyphen_values = true
+        )]
+        priority: i64,
+    },
+    /// List the keys
+    #[command(after_help = "Examples:
+  kinora keys list --json")]
+    List,
+    /// Revoke a key, by its name or id; its videos stay
+    #[command(after_help = "Examples:
+  kinora keys revoke studio")]
+    Revoke {
+        /// Its name or id
+        key: String,
+    },
+}
+
+/// Runs the command.
+pub fn keys(args: KeysArgs) -> Result<()> {
+    runtime()?.block_on(async {
+        let (store, _) = args.place.open().await?;
+        let mut out = io::stdout().lock();
+        match args.what {
+            What::Add {
+                name,
+                scope,
+                max_queued,
+                max_running,
+                seconds_a_day,
+                priority,
+            } => {
+                let scopes = match scope.is_empty() {
+                    true => vec![Scope::Read, Scope::Write],
+                    false => scope,
+                };
+                let new = NewKey {
+                    name,
+                    scopes,
+                    limits: KeyLimits {
+                        priority,
+                        max_queued,
+                        max_running,
+                        seconds_a_day,
+                    },
+                };
+                let (id, secret) = (
+                    format!("key_{}", random(16)?),
+                    format!("kn-{}", random(32)?),
+                );
+                let key = store.add_key(&id, &secret, &new).await?;
+                if args.json {
+                    let mut shown = described(&key);
+                    shown["key"] = secret.into();
+                    writeln!(out, "{}", serde_json::to_string_pretty(&shown)?)?;
+                } else {
+                    writeln!(out, "{secret}")?;
+                    tell(&format!(
+                        "the key of {}; keep it, it can't be shown again",
+                        key.name
+                    ));
+                }
+            }
+            What::List => {
+                let keys = store.keys().await?;
+                if args.json {
+                    let list: Vec<Value> = keys.iter().map(described).collect();
+                    writeln!(out, "{}", serde_json::to_string_pretty(&list)?)?;
+                } else if keys.is_empty() {
+                    tell("there is no key yet; make one with `kinora keys add NAME`");
+                } else {
+                    for key in &keys {
+                        let scopes: Vec<String> = key.scopes.iter().map(Scope::to_string).collect();
+                        let revoked = key.revoked_at.map_or("", |_| "revoked");
+                        let line = format!(
+                            "{:<20} {:<37} {:<20} {revoked}",
+                            key.name,
+                            key.id,
+                            scopes.join(" ")
+                        );
+                        writeln!(out, "{}", line.trim_end())?;
+                    }
+                }
+            }
+            What::Revoke { key } => {
+                if store.revoke(&key).await? == 0 {
+                    bail!(BadInput(format!(
+                        "there is no key {key:?} that could be revoked; see `kinora keys list`"
+                    )));
+                }
+            }
+        }
+        Ok(())
+    })
+}
+
+fn described(key: &Key) -> Value {
+    let scopes: Vec<String> = key.scopes.iter().map(Scope::to_string).collect();
+    json!({
+        "id": key.id,
+        "name": key.name,
+        "scopes": scopes,
+        "max_queued": key.limits.max_queued,
+        "max_running": key.limits.max_running,
+        "seconds_a_day": key.limits.seconds_a_day,
+        "priority": key.limits.priority,
+        "created_at": key.created_at / 1000,
+        "revoked_at": key.revoked_at.map(|time| time / 1000),
+    })
+}

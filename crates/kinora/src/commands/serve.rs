@@ -1,0 +1,317 @@
+//! `kinora serve`, `worker` and `doctor`: the Videos API on one machine or several.
+
+use crate::failure::BadInput;
+use crate::renderer::EngineRenderer;
+use crate::sampling::{DEFAULT_MODEL, bytes};
+use crate::service::{LogArgs, PlaceArgs, flag, runtime, settings, stop_signal, time};
+use anyhow::{Result, bail};
+use clap::Args;
+use kinora_server::render::Renderer;
+use kinora_server::wire::Limits;
+use kinora_server::{Doctor, Metrics, Reach, Server, Settings, StandIn, Worker};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// Names that old programs ask for.
+const OLD_NAMES: [&str; 2] = ["sora-2", "sora-2-pro"];
+/// Bytes of all text of a request: a picture as a data URL has up to 20,971,520 characters.
+const MAX_TEXT: usize = 24 << 20;
+/// Bytes of a file that is sent, if the operator does not say.
+const MAX_FILE: u64 = 256 << 20;
+/// How long clients wait between two looks at a job.
+const POLL_AFTER: Duration = Duration::from_millis(500);
+/// How long a job may go on after the signal to stop, if the operator does not say.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Serve the Videos API that OpenAI's clients speak
+///
+/// Each flag may also stand in a file of settings (TOML, the flags' names without dashes before them) or in the
+/// environment; a flag comes before the environment, and both before the file.
+#[derive(Debug, Default, Args, Deserialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+#[command(after_help = "Examples:
+  kinora serve
+  kinora serve --listen 127.0.0.1:9000 --data /srv/kinora --model kinora-1 --model wan2.1-t2v-1.3b
+  kinora serve --map-sizes --keep 30d    (old programs' sizes become the model's; results are kept for 30 days)
+  kinora serve --listen 0.0.0.0:8686     (needs a key: kinora keys add studio)
+  kinora serve --config kinora.toml --no-worker --database postgres://kinora@db/kinora")]
+pub struct ServeArgs {
+    /// A file of settings
+    #[arg(long, value_name = "FILE", env = "KINORA_CONFIG")]
+    #[serde(skip)]
+    config: Option<PathBuf>,
+    /// Address and port; 127.0.0.1:8686 if not given
+    #[arg(long, value_name = "ADDRESS", env = "KINORA_LISTEN")]
+    listen: Option<SocketAddr>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    place: PlaceArgs,
+    /// A model, by its name or folder; give it several times. The first is the default; kinora-1 if none is given
+    #[arg(
+        long,
+        value_name = "NAME|DIR",
+        env = "KINORA_MODELS",
+        value_delimiter = ','
+    )]
+    model: Vec<String>,
+    /// Another name for a model, as sora-2=kinora-1; give it several times. sora-2 and sora-2-pro mean the default one
+    /// if nothing else is said
+    #[arg(
+        long,
+        value_name = "NAME=MODEL",
+        env = "KINORA_ALIASES",
+        value_delimiter = ','
+    )]
+    alias: Vec<String>,
+    /// Let a size that a model can't make become the nearest that it was made for; videos say so in `mapped`
+    #[arg(long, env = "KINORA_MAP_SIZES")]
+    map_sizes: bool,
+    /// Delete results after this time, as 30d; without it, never
+    #[arg(long, value_name = "TIME", env = "KINORA_KEEP")]
+    keep: Option<String>,
+    /// How long a job may go on after the signal to stop, before it is handed back to the queue; 10s if not given
+    #[arg(long, value_name = "TIME", env = "KINORA_GRACE")]
+    grace: Option<String>,
+    /// Largest file that is taken; 256MiB if not given
+    #[arg(long, value_name = "SIZE", env = "KINORA_MAX_FILE")]
+    max_file: Option<String>,
+    /// Accept jobs and leave the work to `kinora worker`
+    #[arg(long, env = "KINORA_NO_WORKER")]
+    no_worker: bool,
+    /// Let pictures and webhooks be at addresses of the server's own network
+    #[arg(long, env = "KINORA_ALLOW_PRIVATE_URLS")]
+    allow_private_urls: bool,
+    #[command(flatten)]
+    #[serde(flatten)]
+    log: LogArgs,
+    /// For tests: paint stripes instead of asking a model, so many milliseconds a step
+    #[arg(long, value_name = "MS", hide = true)]
+    #[serde(skip)]
+    stand_in: Option<u64>,
+}
+
+/// Work at the jobs of servers elsewhere
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  kinora worker --database postgres://kinora@db/kinora --data /mnt/shared/kinora
+  kinora worker --database postgres://kinora@db/kinora --data /mnt/shared/kinora --model wan2.1-t2v-1.3b")]
+pub struct WorkerArgs {
+    #[command(flatten)]
+    place: PlaceArgs,
+    /// A model that this machine works with; give it several times. kinora-1 if none is given
+    #[arg(
+        long,
+        value_name = "NAME|DIR",
+        env = "KINORA_MODELS",
+        value_delimiter = ','
+    )]
+    model: Vec<String>,
+    /// Delete results after this time, as 30d; without it, never
+    #[arg(long, value_name = "TIME", env = "KINORA_KEEP")]
+    keep: Option<String>,
+    /// How long a job may go on after the signal to stop, before it is handed back to the queue; 10s if not given
+    #[arg(long, value_name = "TIME", env = "KINORA_GRACE")]
+    grace: Option<String>,
+    #[command(flatten)]
+    log: LogArgs,
+    /// For tests: paint stripes instead of asking a model, so many milliseconds a step
+    #[arg(long, value_name = "MS", hide = true)]
+    stand_in: Option<u64>,
+}
+
+/// Find rows without files and files without rows, and mend what can be mended
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  kinora doctor              (says what is wrong; status 1 if anything is)
+  kinora doctor --mend       (videos without files fail with a reason, files without a row go)
+  kinora doctor --data /srv/kinora --json")]
+pub struct DoctorArgs {
+    #[command(flatten)]
+    place: PlaceArgs,
+    /// Mend it
+    #[arg(long)]
+    mend: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl ServeArgs {
+    /// These, and from the file what is not given here.
+    fn or(self, file: Self) -> Self {
+        let or = |own: Vec<String>, file: Vec<String>| if own.is_empty() { file } else { own };
+        Self {
+            config: self.config,
+            listen: self.listen.or(file.listen),
+            place: self.place.or(file.place),
+            model: or(self.model, file.model),
+            alias: or(self.alias, file.alias),
+            map_sizes: self.map_sizes || file.map_sizes,
+            keep: self.keep.or(file.keep),
+            grace: self.grace.or(file.grace),
+            max_file: self.max_file.or(file.max_file),
+            no_worker: self.no_worker || file.no_worker,
+            allow_private_urls: self.allow_private_urls || file.allow_private_urls,
+            log: self.log.or(file.log),
+            stand_in: self.stand_in,
+        }
+    }
+
+    fn settings(&self, renderer: &dyn Renderer) -> Result<Settings> {
+        let max_file = self
+            .max_file
+            .as_deref()
+            .map(|text| flag("--max-file", bytes(text)));
+        let cards = renderer.models();
+        let default = cards.first().map(|card| card.name.clone());
+        let mut aliases: BTreeMap<String, String> = OLD_NAMES
+            .iter()
+            .filter_map(|name| Some(((*name).to_owned(), default.clone()?)))
+            .collect();
+        for alias in &self.alias {
+            let Some((name, model)) = alias.split_once('=') else {
+                bail!(BadInput(format!(
+                    "--alias {alias}: write it as sora-2=kinora-1"
+                )));
+            };
+            if !cards.iter().any(|card| card.name == model) {
+                bail!(BadInput(format!(
+                    "--alias {alias}: the server has no model {model}; name it with --model too"
+                )));
+            }
+            aliases.insert(name.to_owned(), model.to_owned());
+        }
+        Ok(Settings {
+            aliases,
+            map_sizes: self.map_sizes,
+            limits: Limits {
+                text: MAX_TEXT,
+                file: max_file.transpose()?.unwrap_or(MAX_FILE),
+            },
+            poll_after: POLL_AFTER,
+            reach: match self.allow_private_urls {
+                true => Reach::Anywhere,
+                false => Reach::Public,
+            },
+        })
+    }
+}
+
+/// Runs `kinora serve`.
+pub fn serve(args: ServeArgs) -> Result<()> {
+    let file: ServeArgs = settings(args.config.as_deref())?;
+    let args = args.or(file);
+    args.log.start()?;
+    let listen = args
+        .listen
+        .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8686)));
+    let renderer = renderer(args.stand_in, &args.model)?;
+    let server = |store, assets| -> Result<Server> {
+        Ok(Server {
+            store,
+            assets,
+            settings: args.settings(renderer.as_ref())?,
+            renderer: Arc::clone(&renderer),
+            keep: keep(args.keep.as_deref())?,
+            grace: grace(args.grace.as_deref())?,
+            worker: (!args.no_worker).then(worker_name),
+        })
+    };
+    runtime()?.block_on(async {
+        let (store, assets) = args.place.open().await?;
+        let stop = stop_signal()?;
+        let ready = |address: SocketAddr| {
+            let url = format!("http://{address}");
+            let _ = writeln!(io::stdout(), "{url}"); // nobody may be listening
+            tracing::info!(url, "serving; the Videos API is under /v1");
+        };
+        let run = server(store, assets)?.run(listen, stop, ready).await;
+        run.map_err(|error| match error {
+            open @ kinora_server::ServeError::Open(_) => BadInput(open.to_string()).into(),
+            error => error.into(),
+        })
+    })
+}
+
+/// Runs `kinora worker`.
+pub fn worker(args: WorkerArgs) -> Result<()> {
+    args.log.start()?;
+    let renderer = renderer(args.stand_in, &args.model)?;
+    runtime()?.block_on(async {
+        let (store, assets) = args.place.open().await?;
+        let worker = Worker {
+            store,
+            assets,
+            models: renderer
+                .models()
+                .into_iter()
+                .map(|card| card.name)
+                .collect(),
+            renderer,
+            name: worker_name(),
+            keep: keep(args.keep.as_deref())?,
+            grace: grace(args.grace.as_deref())?,
+            wake: Arc::new(Notify::new()),
+            ended: Arc::new(Notify::new()),
+            metrics: Arc::new(Metrics::new()),
+        };
+        tracing::info!(worker = worker.name, models = ?worker.models, "waiting for work");
+        worker.run(stop_signal()?).await;
+        Ok(())
+    })
+}
+
+/// Runs `kinora doctor`.
+pub fn doctor(args: DoctorArgs) -> Result<()> {
+    runtime()?.block_on(async {
+        let (store, assets) = args.place.open().await?;
+        let doctor = Doctor { store, assets };
+        let found = doctor.examine().await?;
+        let mut out = io::stdout().lock();
+        if args.json {
+            writeln!(out, "{}", serde_json::to_string_pretty(&found)?)?;
+        } else {
+            for line in found.lines() {
+                writeln!(out, "{line}")?;
+            }
+        }
+        if args.mend {
+            doctor.mend(&found).await?;
+        } else if !found.is_well() {
+            bail!("the record and the files do not agree; `kinora doctor --mend` mends it");
+        }
+        Ok(())
+    })
+}
+
+fn renderer(stand_in: Option<u64>, models: &[String]) -> Result<Arc<dyn Renderer>> {
+    if let Some(milliseconds) = stand_in {
+        let step = Duration::from_millis(milliseconds);
+        return Ok(Arc::new(StandIn { step }));
+    }
+    let default = [DEFAULT_MODEL.to_owned()];
+    let names = if models.is_empty() { &default } else { models };
+    Ok(Arc::new(EngineRenderer::open(names)?))
+}
+
+/// No other worker's name: of this machine, this process and this moment.
+fn worker_name() -> String {
+    let host = sysinfo::System::host_name().unwrap_or_else(|| "worker".to_owned());
+    let time = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+    format!("{host}-{}-{}", std::process::id(), time.as_micros())
+}
+
+fn keep(text: Option<&str>) -> Result<Option<Duration>> {
+    text.map(|text| flag("--keep", time(text))).transpose()
+}
+
+fn grace(text: Option<&str>) -> Result<Duration> {
+    let given = text.map(|text| flag("--grace", time(text))).transpose()?;
+    Ok(given.unwrap_or(GRACE))
+}

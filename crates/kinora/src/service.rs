@@ -1,0 +1,216 @@
+//! What `serve`, `worker`, `keys` and `doctor` have in common: where the record and the files are, logs, the signal to stop.
+
+use crate::failure::BadInput;
+use crate::machine;
+use anyhow::{Context, Result, anyhow, bail};
+use clap::{Args, ValueEnum};
+use kinora_server::Assets;
+use kinora_server::store::{Database, Store};
+use serde::Deserialize;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
+use tracing_subscriber::filter::LevelFilter;
+
+/// How long a worker is believed to be at its job without a sign of life, if the operator does not say.
+const LEASE: Duration = Duration::from_secs(15);
+
+/// Where the record of jobs and their files are
+#[derive(Clone, Debug, Default, Args, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+#[command(next_help_heading = "Where things are kept")]
+pub struct PlaceArgs {
+    /// Folder of the record and the files; `kinora/server` in the folder for data if not given
+    #[arg(long, value_name = "DIR", env = "KINORA_DATA")]
+    pub data: Option<PathBuf>,
+    /// A PostgreSQL database for the record, as postgres://user:password@host/name, instead of SQLite
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "KINORA_DATABASE",
+        hide_env_values = true
+    )]
+    pub database: Option<String>,
+    /// How long a worker that gives no sign of life is waited for before another takes its job; 15s if not given
+    #[arg(long, value_name = "TIME", env = "KINORA_LEASE")]
+    pub lease: Option<String>,
+}
+
+/// How the program tells what it does
+#[derive(Clone, Debug, Default, Args, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+#[command(next_help_heading = "Logs, on stderr")]
+pub struct LogArgs {
+    /// For people or for programs; text if not given
+    #[arg(long, value_name = "text|json", env = "KINORA_LOG_FORMAT")]
+    pub log_format: Option<LogFormat>,
+    /// error, warn, info, debug or trace; info if not given
+    #[arg(long, value_name = "LEVEL", env = "KINORA_LOG_LEVEL")]
+    pub log_level: Option<String>,
+}
+
+/// The form of logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+impl PlaceArgs {
+    /// These, and from `file` what is not given here.
+    pub fn or(self, file: Self) -> Self {
+        Self {
+            data: self.data.or(file.data),
+            database: self.database.or(file.database),
+            lease: self.lease.or(file.lease),
+        }
+    }
+
+    /// Opens the record and the store of files.
+    pub async fn open(&self) -> Result<(Store, Assets)> {
+        let folder = self.folder()?;
+        fs::create_dir_all(&folder)
+            .with_context(|| format!("can't make the folder {}", folder.display()))?;
+        let lease = self
+            .lease
+            .as_deref()
+            .map(|text| flag("--lease", time(text)));
+        let lease = lease.transpose()?.unwrap_or(LEASE);
+        let database = match &self.database {
+            Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
+                Database::Postgres(url.clone())
+            }
+            Some(_) => bail!(BadInput(
+                "--database is an address that begins with postgres://; without it, SQLite is used"
+                    .to_owned()
+            )),
+            None => Database::Sqlite(folder.join("kinora.db")),
+        };
+        let store = Store::open(&database, lease)
+            .await
+            .context("the record can't be opened")?;
+        let files = folder.join("files");
+        let assets = Assets::folder(&files);
+        let assets = assets.with_context(|| format!("{} can't be used", files.display()))?;
+        Ok((store, assets))
+    }
+
+    fn folder(&self) -> Result<PathBuf> {
+        let otherwise = || machine::data_folder().map(|folder| folder.join("server"));
+        self.data.clone().or_else(otherwise).ok_or_else(|| {
+            anyhow!(BadInput(
+                "there is no home folder to keep the server's data in; name a folder with --data"
+                    .to_owned()
+            ))
+        })
+    }
+}
+
+impl LogArgs {
+    /// These, and from `file` what is not given here.
+    pub fn or(self, file: Self) -> Self {
+        Self {
+            log_format: self.log_format.or(file.log_format),
+            log_level: self.log_level.or(file.log_level),
+        }
+    }
+
+    /// Sends logs to stderr from here on.
+    pub fn start(&self) -> Result<()> {
+        let level = self.log_level.as_deref().unwrap_or("info");
+        let level: LevelFilter = level.parse().map_err(|_| {
+            BadInput(format!(
+                "{level:?} is no level of logs; there are error, warn, info, debug and trace"
+            ))
+        })?;
+        let logs = tracing_subscriber::fmt()
+            .with_writer(io::stderr)
+            .with_max_level(level)
+            .with_target(false);
+        let started = match self.log_format.unwrap_or(LogFormat::Text) {
+            LogFormat::Text => logs.with_ansi(false).try_init(),
+            LogFormat::Json => logs.json().flatten_event(true).try_init(),
+        };
+        started.map_err(|error| anyhow!("logs can't be started: {error}"))
+    }
+}
+
+/// Reads a file of settings: those of the flags, by the same names.
+pub fn settings<T: for<'de> Deserialize<'de> + Default>(path: Option<&Path>) -> Result<T> {
+    let Some(path) = path else {
+        return Ok(T::default());
+    };
+    let text = fs::read_to_string(path)
+        .with_context(|| format!("the settings {} can't be read", path.display()))?;
+    let read = toml::from_str(&text);
+    Ok(read.map_err(|error| BadInput(format!("the settings {}: {error}", path.display())))?)
+}
+
+/// What runs the service's waiting; its work has threads of its own.
+pub fn runtime() -> Result<Runtime> {
+    Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("the service can't be started")
+}
+
+/// Becomes true at the first Ctrl-C or request to terminate; the second ends the program at once.
+pub fn stop_signal() -> Result<watch::Receiver<bool>> {
+    let (tell, stop) = watch::channel(false);
+    #[cfg(unix)]
+    let mut terminate = {
+        use tokio::signal::unix::{SignalKind, signal};
+        signal(SignalKind::terminate()).context("can't listen for the signal to terminate")?
+    };
+    tokio::spawn(async move {
+        loop {
+            #[cfg(unix)]
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            #[cfg(not(unix))]
+            let _ = tokio::signal::ctrl_c().await;
+            if tell.send_replace(true) {
+                std::process::exit(crate::interrupt::EXIT_STATUS);
+            }
+            tracing::info!("stopping; once more ends it at once");
+        }
+    });
+    Ok(stop)
+}
+
+/// So many random bytes, in hexadecimal digits.
+pub fn random(bytes: usize) -> Result<String> {
+    let mut random = vec![0; bytes];
+    getrandom::fill(&mut random).map_err(|e| anyhow!("the system gives no random numbers: {e}"))?;
+    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// The value of a flag, or whose it was that can't be read.
+pub fn flag<T>(name: &str, read: Result<T, String>) -> Result<T> {
+    Ok(read.map_err(|reason| BadInput(format!("{name}: {reason}")))?)
+}
+
+/// A time: `30s`, `10m`, `12h`, `30d`.
+pub fn time(text: &str) -> Result<Duration, String> {
+    let wrong = || "say it like 30s, 10m, 12h or 30d".to_owned();
+    let (number, unit) =
+        text.split_at(text.len() - text.chars().next_back().map_or(0, char::len_utf8));
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return Err(wrong()),
+    };
+    let number: u32 = number.trim().parse().map_err(|_| wrong())?;
+    Ok(Duration::from_secs(u64::from(number) * seconds))
+}
