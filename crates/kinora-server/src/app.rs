@@ -75,6 +75,8 @@ pub(crate) struct Draft {
     pub files: Inputs,
     /// The video that it is made from, if that is one of this server.
     pub source: Option<Job>,
+    /// The id that was set aside for it, if one was.
+    pub id: Option<String>,
     /// Keeps the files until the job is accepted.
     pub folder: TempDir,
 }
@@ -148,7 +150,7 @@ impl App {
         check_prompt(&draft.request.prompt)?;
         let (spec, mapped) = self.plan(&draft).await?;
         let extensions = draft.extensions(spec.seconds())?;
-        let id = new_id("video")?;
+        let id = draft.id.clone().map_or_else(|| new_id("video"), Ok)?;
         let kept = async {
             let mut inputs = BTreeMap::new();
             for (role, path) in &draft.files {

@@ -6,6 +6,7 @@
 
 mod app;
 mod assets;
+mod batches;
 mod doctor;
 mod fetch;
 mod http;

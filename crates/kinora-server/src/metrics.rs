@@ -96,6 +96,18 @@ impl Metrics {
         self.requests.get_or_create(&answer).inc();
     }
 
+    pub(crate) fn stage(&self, stage: Stage, time: Duration) {
+        let kind = match stage {
+            Stage::Loading => "loading",
+            Stage::Sampling => "sampling",
+            Stage::Decoding => "decoding",
+            Stage::Encoding => "encoding",
+        };
+        let kind = kind.to_owned();
+        let seconds = self.stage_seconds.get_or_create(&Word { kind });
+        seconds.inc_by(time.as_secs_f64());
+    }
+
     pub(crate) fn stages(&self) -> Stages<'_> {
         Stages {
             metrics: self,
@@ -126,20 +138,7 @@ impl Default for Metrics {
 impl Stages<'_> {
     /// Notes how far the work is.
     pub fn at(&mut self, now: Progress) {
-        let kind = match now.stage {
-            Stage::Loading => "loading",
-            Stage::Sampling => "sampling",
-            Stage::Decoding => "decoding",
-            Stage::Encoding => "encoding",
-        };
-        let seconds = self.since.elapsed().as_secs_f64();
-        let word = Word {
-            kind: kind.to_owned(),
-        };
-        self.metrics
-            .stage_seconds
-            .get_or_create(&word)
-            .inc_by(seconds);
+        self.metrics.stage(now.stage, self.since.elapsed());
         if now.stage == Stage::Sampling {
             let before = self.last.filter(|last| last.stage == Stage::Sampling);
             let more = now.done.saturating_sub(before.map_or(0, |last| last.done));

@@ -108,8 +108,10 @@ impl Server {
             (wake, metrics),
             stop.clone(),
         );
+        let app = Arc::new(app);
+        let batches = tokio::spawn(crate::batches::run(Arc::clone(&app)));
         ready(address);
-        let served = axum::serve(listener, router(Arc::new(app)))
+        let served = axum::serve(listener, router(app))
             .with_graceful_shutdown(stopped(stop))
             .await;
         if let Some(worker) = worker
@@ -119,6 +121,7 @@ impl Server {
         }
         sweeper.abort();
         teller.abort();
+        batches.abort();
         served.map_err(ServeError::Ended)
     }
 }

@@ -244,6 +244,7 @@ impl Worker {
 
     /// Writes the result's files, then records them: files without a row can be found, rows without files must not be.
     async fn deliver(&self, lease: &Lease, rendered: Rendered) -> End {
+        let began = Instant::now();
         let progress = Progress {
             stage: Stage::Encoding,
             done: 0,
@@ -264,6 +265,7 @@ impl Worker {
         loop {
             tokio::select! {
                 end = &mut keeping => {
+                    self.metrics.stage(Stage::Encoding, began.elapsed());
                     return end.unwrap_or_else(|error| {
                         End::Failed(failure("server_error", format!("the result can't be kept: {error}")))
                     });

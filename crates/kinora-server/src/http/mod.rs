@@ -1,5 +1,6 @@
 //! Addresses, and what every request goes through.
 
+mod batches;
 mod characters;
 mod content;
 mod derived;
@@ -98,6 +99,9 @@ pub fn router(app: Arc<App>) -> Router {
         .routes(routes!(files::create, files::list))
         .routes(routes!(files::retrieve, files::delete))
         .routes(routes!(files::content))
+        .routes(routes!(batches::create, batches::list))
+        .routes(routes!(batches::retrieve))
+        .routes(routes!(batches::cancel))
         .routes(routes!(models::list))
         .routes(routes!(models::retrieve))
         .routes(routes!(health::healthz))

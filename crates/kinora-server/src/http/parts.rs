@@ -83,6 +83,7 @@ pub(super) fn draft(model: String, request: RenderRequest) -> Result<Draft, ApiE
         request,
         files: Inputs::new(),
         source: None,
+        id: None,
         folder,
     })
 }

@@ -4,7 +4,7 @@ use super::Refusals;
 use super::parts::{Picture, Video, draft};
 use crate::app::{App, Caller, size};
 use crate::render::{Character, RenderRequest, Role, Task};
-use crate::store::Order;
+use crate::store::{Job, Order};
 use crate::wire::{
     ApiError, CreateRequest, DeletedObject, Form, ListQuery, Options, VideoList, VideoObject,
 };
@@ -30,33 +30,46 @@ pub(super) async fn create(
     caller: Caller,
     request: Request,
 ) -> Result<Video, ApiError> {
-    let mut form = Form::read(request, app.settings.limits).await?;
-    let options: Options = form.take()?;
-    let (first, last) = (form.file("input_reference"), form.file("last_frame"));
-    let asked: CreateRequest = form.rest()?;
-    let (model, card) = app.model(asked.model.as_deref())?;
-    let characters = characters(&app, &caller, &asked).await?;
-    let fps = asked.fps.as_deref().map(str::parse::<Fps>).transpose();
-    let request = RenderRequest {
-        size: size(asked.size.as_deref())?,
-        seconds: asked.seconds,
-        fps: fps.map_err(|error| ApiError::invalid(Some("fps"), error.to_string()))?,
-        characters,
-        ..options.request(card.name, Task::Create, asked.prompt)?
-    };
-    let mut draft = draft(model, request)?;
-    let pictures = [
-        ("input_reference", Role::First, first, asked.input_reference),
-        ("last_frame", Role::Last, last, asked.last_frame),
-    ];
-    for (name, role, upload, reference) in pictures {
-        let picture = Picture { name, role };
-        picture
-            .add(&app, &caller, &mut draft, upload, reference)
-            .await?;
-    }
-    let job = app.accept(&caller, draft).await?;
+    let form = Form::read(request, app.settings.limits).await?;
+    let job = app.create(&caller, form, None).await?;
     Ok(Video::new(&app, &job))
+}
+
+impl App {
+    /// Accepts what a form asks for, under an id that was set aside for it or a new one.
+    pub(crate) async fn create(
+        &self,
+        caller: &Caller,
+        mut form: Form,
+        id: Option<String>,
+    ) -> Result<Job, ApiError> {
+        let options: Options = form.take()?;
+        let (first, last) = (form.file("input_reference"), form.file("last_frame"));
+        let asked: CreateRequest = form.rest()?;
+        let (model, card) = self.model(asked.model.as_deref())?;
+        let characters = characters(self, caller, &asked).await?;
+        let fps = asked.fps.as_deref().map(str::parse::<Fps>).transpose();
+        let request = RenderRequest {
+            size: size(asked.size.as_deref())?,
+            seconds: asked.seconds,
+            fps: fps.map_err(|error| ApiError::invalid(Some("fps"), error.to_string()))?,
+            characters,
+            ..options.request(card.name, Task::Create, asked.prompt)?
+        };
+        let mut draft = draft(model, request)?;
+        let pictures = [
+            ("input_reference", Role::First, first, asked.input_reference),
+            ("last_frame", Role::Last, last, asked.last_frame),
+        ];
+        for (name, role, upload, reference) in pictures {
+            let picture = Picture { name, role };
+            picture
+                .add(self, caller, &mut draft, upload, reference)
+                .await?;
+        }
+        draft.id = id;
+        self.accept(caller, draft).await
+    }
 }
 
 async fn characters(

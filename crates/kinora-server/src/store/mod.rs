@@ -3,6 +3,7 @@
 //! The SQL is what both read. What they say differently is in [`Dialect`]. The database's clock is the only clock, so
 //! machines need not agree about the time.
 
+mod batches;
 mod characters;
 mod files;
 mod job;
@@ -11,6 +12,7 @@ mod queue;
 mod videos;
 mod webhooks;
 
+pub use batches::{Batch, Counts, Line};
 pub use characters::CharacterRow;
 pub use files::FileRow;
 pub use job::{Asked, Asset, Failure, Job, Mapped, Outcome, Status};
@@ -39,6 +41,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         2,
         "webhooks",
         include_str!("../../migrations/0002_webhooks.sql"),
+    ),
+    (
+        3,
+        "batches",
+        include_str!("../../migrations/0003_batches.sql"),
     ),
 ];
 

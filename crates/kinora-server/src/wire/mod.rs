@@ -8,10 +8,10 @@ mod requests;
 pub use error::{ApiError, ErrorBody};
 pub use form::{Form, Limits, Upload};
 pub use objects::{
-    CharacterObject, DeletedObject, Event, FileList, FileObject, ModelList, ModelObject, VideoList,
-    VideoObject,
+    BatchList, BatchObject, CharacterObject, DeletedObject, Event, FileList, FileObject, ModelList,
+    ModelObject, VideoList, VideoObject,
 };
 pub use requests::{
-    CharacterRef, CharacterRequest, CreateRequest, EditRequest, ExtendRequest, FileRequest,
-    FilesQuery, ListQuery, Options, Reference, RemixRequest, VideoRef,
+    BatchRequest, CharacterRef, CharacterRequest, CreateRequest, EditRequest, ExtendRequest,
+    FileRequest, FilesQuery, ListQuery, Options, PageQuery, Reference, RemixRequest, VideoRef,
 };

@@ -1,7 +1,7 @@
 //! Objects that are sent.
 
 use crate::render::{ModelCard, Stage};
-use crate::store::{CharacterRow, Failure, FileRow, Job, Mapped, Status};
+use crate::store::{Batch, CharacterRow, Counts, Failure, FileRow, Job, Mapped, Status};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -211,6 +211,117 @@ impl FileList {
             first_id: id(files.first()),
             last_id: id(files.last()),
             data: files.into_iter().map(FileObject::from).collect(),
+            has_more,
+        }
+    }
+}
+
+/// Many requests in one file.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BatchObject {
+    /// Its id.
+    pub id: String,
+    /// Always `batch`.
+    pub object: &'static str,
+    /// Always `/v1/videos`.
+    pub endpoint: &'static str,
+    /// `in_progress`, `completed` or `cancelled`.
+    pub status: String,
+    /// The file of its lines.
+    pub input_file_id: String,
+    /// The file of its answers, once it is completed.
+    #[schema(required)]
+    pub output_file_id: Option<String>,
+    /// The file of its refusals, once it is completed and if there are any.
+    #[schema(required)]
+    pub error_file_id: Option<String>,
+    /// Always `24h`; it goes on after that, too.
+    pub completion_window: &'static str,
+    /// Seconds since 1970.
+    pub created_at: i64,
+    /// The same: it is begun at once.
+    pub in_progress_at: i64,
+    /// When it was completed.
+    #[schema(required)]
+    pub completed_at: Option<i64>,
+    /// When it was cancelled.
+    #[schema(required)]
+    pub cancelled_at: Option<i64>,
+    /// How many requests stand where.
+    pub request_counts: RequestCounts,
+    /// What the client wants to remember with it.
+    #[schema(required)]
+    pub metadata: Option<serde_json::Value>,
+}
+
+/// How many requests of a batch stand where.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RequestCounts {
+    /// All.
+    pub total: i64,
+    /// Completed.
+    pub completed: i64,
+    /// Refused, failed, cancelled, or deleted since.
+    pub failed: i64,
+}
+
+impl BatchObject {
+    /// A batch as clients see it.
+    pub fn new(batch: &Batch, counts: Counts) -> Self {
+        let ended = |status: &str| {
+            let ended = batch.ended_at.filter(|_| batch.status == status);
+            ended.map(|time| time / 1000)
+        };
+        let completed = batch.status == "completed";
+        Self {
+            id: batch.id.clone(),
+            object: "batch",
+            endpoint: "/v1/videos",
+            status: batch.status.clone(),
+            input_file_id: batch.input_file.clone(),
+            output_file_id: completed.then(|| batch.output_file.clone()),
+            error_file_id: (completed && counts.failed() > 0).then(|| batch.error_file.clone()),
+            completion_window: "24h",
+            created_at: batch.created_at / 1000,
+            in_progress_at: batch.created_at / 1000,
+            completed_at: ended("completed"),
+            cancelled_at: ended("cancelled"),
+            request_counts: RequestCounts {
+                total: counts.total,
+                completed: counts.completed,
+                failed: counts.failed(),
+            },
+            metadata: batch.metadata.clone(),
+        }
+    }
+}
+
+/// A page of batches.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BatchList {
+    /// Always `list`.
+    pub object: &'static str,
+    /// The batches.
+    pub data: Vec<BatchObject>,
+    /// The first one's id.
+    #[schema(required)]
+    pub first_id: Option<String>,
+    /// The last one's id: the next page's `after`.
+    #[schema(required)]
+    pub last_id: Option<String>,
+    /// Whether there is a next page.
+    pub has_more: bool,
+}
+
+impl BatchList {
+    /// A page of batches.
+    pub fn new(data: Vec<BatchObject>, has_more: bool) -> Self {
+        let id = |batch: Option<&BatchObject>| batch.map(|batch| batch.id.clone());
+        Self {
+            object: "list",
+            first_id: id(data.first()),
+            last_id: id(data.last()),
+            data,
             has_more,
         }
     }

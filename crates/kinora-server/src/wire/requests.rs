@@ -188,6 +188,32 @@ pub struct FileRequest {
     pub purpose: String,
 }
 
+/// `POST /v1/batches`
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+pub struct BatchRequest {
+    /// A file of JSON lines: `custom_id`, `method`, `url`, `body`.
+    pub input_file_id: String,
+    /// `/v1/videos`
+    #[schema(example = "/v1/videos")]
+    pub endpoint: String,
+    /// `24h`; the batch goes on after that, too.
+    #[schema(example = "24h")]
+    pub completion_window: String,
+    /// What to remember with it.
+    #[schema(value_type = Option<Object>)]
+    pub metadata: Option<serde_json::Value>,
+}
+
+/// The query of a list that is newest first.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// At most so many, up to 100; 20 if not given.
+    pub limit: Option<u32>,
+    /// The last id of the page before.
+    pub after: Option<String>,
+}
+
 /// The query of a list of files.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]

@@ -101,13 +101,15 @@ class Videos(unittest.TestCase):
     def test_a_reference_picture_as_file_url_and_file_id(self):
         self.made(input_reference=("first.png", png(64, 32), "image/png"), size="64x32")
         url = "data:image/png;base64," + __import__("base64").b64encode(png(64, 32)).decode()
-        self.made(input_reference={"image_url": url})
+        # The typed parameter takes files alone; its users send references beside it.
+        self.made(extra_body={"input_reference": {"image_url": url}})
         file = self.client.files.create(file=("first.png", png(64, 32)), purpose="vision")
-        self.made(input_reference={"file_id": file.id})
+        by_id = {"input_reference": {"file_id": file.id}}
+        self.made(extra_body=by_id)
         self.assertEqual(self.client.files.content(file.id).read(), png(64, 32))
         self.assertIn(file.id, [f.id for f in self.client.files.list()])
         self.assertTrue(self.client.files.delete(file.id).deleted)
-        self.refused(openai.NotFoundError, lambda: self.videos.create(prompt="a", input_reference={"file_id": file.id}))
+        self.refused(openai.NotFoundError, lambda: self.videos.create(prompt="a", extra_body=by_id))
         text = ("first.png", b"no picture", "image/png")
         self.refused(openai.BadRequestError, lambda: self.videos.create(prompt="a", input_reference=text), "input_reference")
 
@@ -115,9 +117,10 @@ class Videos(unittest.TestCase):
         video = self.made(seconds="1")
         remix = self.videos.remix(video.id, prompt="a wider stripe")
         self.assertEqual(remix.remixed_from_video_id, video.id)
-        json_ = {"Content-Type": "application/json"}
-        edit = self.videos.edit(prompt="a red stripe", video={"id": video.id}, extra_headers=json_)
-        longer = self.videos.extend(prompt="it goes on", seconds="4", video={"id": video.id}, extra_headers=json_)
+        # The typed parameter takes files alone; its users send ids beside it.
+        by_id = {"extra_body": {"video": {"id": video.id}}}
+        edit = self.videos.edit(prompt="a red stripe", video=openai.omit, **by_id)
+        longer = self.videos.extend(prompt="it goes on", seconds="4", video=openai.omit, **by_id)
         for other in (remix, edit, longer):
             self.assertEqual(self.videos.poll(other.id).status, "completed")
         self.assertEqual(longer.seconds, "5")
@@ -149,7 +152,7 @@ class Videos(unittest.TestCase):
         self.assertTrue(page.has_more)
         for video in page.data:
             self.videos.delete(video.id)
-        rest = [v.id for v in page.get_next_page()]
+        rest = [v.id for v in page.get_next_page().data]
         self.assertEqual(rest, newest[2:4])
         self.assertEqual(self.videos.list(limit=0).data, [])
 
