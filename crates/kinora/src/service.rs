@@ -24,18 +24,19 @@ const LEASE: Duration = Duration::from_secs(15);
 #[command(next_help_heading = "Where things are kept")]
 pub struct PlaceArgs {
     /// Folder of the record and the files; `kinora/server` in the folder for data if not given
-    #[arg(long, value_name = "DIR", env = "KINORA_DATA")]
+    #[arg(long, value_name = "DIR", global = true, env = "KINORA_DATA")]
     pub data: Option<PathBuf>,
     /// A PostgreSQL database for the record, as postgres://user:password@host/name, instead of SQLite
     #[arg(
         long,
         value_name = "URL",
+        global = true,
         env = "KINORA_DATABASE",
         hide_env_values = true
     )]
     pub database: Option<String>,
     /// How long a worker that gives no sign of life is waited for before another takes its job; 15s if not given
-    #[arg(long, value_name = "TIME", env = "KINORA_LEASE")]
+    #[arg(long, value_name = "TIME", global = true, env = "KINORA_LEASE")]
     pub lease: Option<String>,
 }
 

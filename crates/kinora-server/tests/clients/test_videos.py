@@ -237,10 +237,7 @@ class Mapped(unittest.TestCase):
 
 class Keys(unittest.TestCase):
     def key(self, served, *flags):
-        import os
-
-        command = [os.environ["KINORA"], "keys", "--data", served.folder, "add", *flags]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        return served.run("keys", "add", *flags)
 
     def test_keys_separate_their_videos_and_hold_their_limits(self):
         with Served("--stand-in", "5") as served:

@@ -1,9 +1,7 @@
 """Webhooks: signed so that the client's unwrap takes them, and sent again until they are heard."""
 
 import http.server
-import os
 import queue
-import subprocess
 import threading
 import unittest
 import warnings
@@ -38,8 +36,7 @@ class Webhooks(unittest.TestCase):
         threading.Thread(target=listener.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{listener.server_port}/"
         with Served("--stand-in", "1", "--allow-private-urls") as served:
-            command = [os.environ["KINORA"], "webhooks", "--data", served.folder, "add", url]
-            secret = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+            secret = served.run("webhooks", "add", url)
             with openai.OpenAI(base_url=served.url + "/v1", api_key="any", webhook_secret=secret) as client:
                 done = client.videos.create_and_poll(prompt="a stripe")
                 first, again = Heard.told.get(timeout=20), Heard.told.get(timeout=20)
@@ -58,16 +55,13 @@ class Webhooks(unittest.TestCase):
     def test_private_addresses_are_not_told(self):
         listener = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Heard)
         with Served("--stand-in", "1") as served:
-            url = f"http://127.0.0.1:{listener.server_port}/"
-            command = [os.environ["KINORA"], "webhooks", "--data", served.folder, "add", url]
-            subprocess.run(command, capture_output=True, check=True)
+            served.run("webhooks", "add", f"http://127.0.0.1:{listener.server_port}/")
             with openai.OpenAI(base_url=served.url + "/v1", api_key="any") as client:
                 client.videos.create_and_poll(prompt="a stripe")
                 listener.timeout = 3
                 listener.handle_request()
                 self.assertTrue(Heard.told.empty())
-            with open(os.path.join(served.folder, "log")) as log:
-                self.assertIn("not an address of the public internet", log.read())
+            self.assertIn("not an address of the public internet", served.log())
 
 
 if __name__ == "__main__":
