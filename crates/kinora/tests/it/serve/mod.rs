@@ -153,7 +153,7 @@ impl Served {
     }
 
     pub fn completed(&self, id: &str) -> Value {
-        let video = self.wait(id, |video| is_over(video));
+        let video = self.wait(id, is_over);
         assert_eq!(video["status"], "completed", "{video}");
         video
     }
