@@ -11,6 +11,7 @@ const UNSAFE_FILES: &[&str] = &[
     "crates/kinora-nn/src/bf16.rs",
     "crates/kinora-nn/src/bf16/amx.rs",
     "crates/kinora-nn/src/bf16/pack.rs",
+    "crates/kinora-nn/src/int8.rs",
     "crates/kinora-nn/src/matmul.rs",
     "crates/kinora-nn/src/weights/mapped.rs",
 ];

@@ -1,7 +1,7 @@
 //! Classifier-free guidance, and the step from a network's velocity to the denoiser that samplers work on.
 
 use burn::tensor::Tensor;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 /// What the network is asked for in one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,19 @@ impl Guidance {
             interval: 0.0..=1.0,
             below: None,
         }
+    }
+
+    /// The same in a part of a schedule alone: the steps that begin within `span`, in shares of them all.
+    pub fn within(self, span: &Range<f64>, sigmas: &[f64]) -> Self {
+        let steps = sigmas.len().saturating_sub(1);
+        let guided = |&step: &usize| span.contains(&(step as f64 / steps as f64));
+        let first = (0..steps).find(guided);
+        let last = (0..steps).rfind(guided);
+        let interval = match first.zip(last) {
+            Some((first, last)) => sigmas[last]..=sigmas[first],
+            None => RangeInclusive::new(1.0, 0.0), // nowhere
+        };
+        Self { interval, ..self }
     }
 
     /// The scale at a noise level; 1 asks the prompt alone.

@@ -6,8 +6,8 @@
 
 use burn::tensor::{DType, Device, Tensor, TensorData, Tolerance};
 use kinora_diffusion::{
-    Branches, Guidance, Sampler, Step, Timesteps, denoiser, from_thousand, noised, shift, shifted,
-    velocity,
+    Branches, FirstBlock, Guidance, Sampler, Step, Timesteps, denoiser, from_thousand, noised,
+    shift, shifted, velocity,
 };
 use kinora_nn::weights::read;
 use std::convert::Infallible;
@@ -235,4 +235,53 @@ fn timesteps_are_seeded_and_shifted() {
         (plain[1000] - 0.5).abs() < 0.03,
         "the median of a logistic-normal about 0 is 1/2"
     );
+}
+
+#[test]
+fn guidance_within_a_span_is_that_of_its_steps() {
+    let sigmas = shifted(10, 3.0, 1.0);
+    let guided = |span| {
+        let mut both = Vec::new();
+        let guidance = Guidance::everywhere(4.0).within(&span, &sigmas);
+        let denoise = denoiser(
+            |x, sigma, branches| {
+                both.push(branches == Branches::Both);
+                Ok::<_, Infallible>(exact_velocity(x, sigma))
+            },
+            guidance,
+        );
+        let run = Sampler::Euler.run(denoise, tensor(&[0.3]), &sigmas, |_| Ok(()));
+        run.unwrap();
+        both
+    };
+    assert_eq!(guided(0.0..1.0), [true; 10]);
+    assert_eq!(guided(0.5..0.5), [false; 10]);
+    let some: Vec<bool> = (0..10).map(|step| (2..8).contains(&step)).collect();
+    assert_eq!(guided(0.2..0.8), some);
+}
+
+#[test]
+fn a_first_block_that_changes_little_spares_the_others() {
+    let mut cache = FirstBlock::new(0.1);
+    let mut runs = 0;
+    // The first block adds `first`, the others add ten times what is behind it.
+    let mut step = |x: f64, first: f64, rows: usize| {
+        let x = tensor(&vec![x; rows]);
+        let end = cache.run(x.clone(), x + first, |behind| {
+            runs += 1;
+            behind.clone() + behind * 10.0
+        });
+        (end.max().into_scalar::<f64>(), runs)
+    };
+    let close = |(value, runs): (f64, i32), wanted: (f64, i32)| {
+        assert!(
+            (value - wanted.0).abs() < 1e-6 && runs == wanted.1,
+            "{value} {runs}"
+        );
+    };
+    close(step(1.0, 1.0, 2), (22.0, 1));
+    close(step(1.2, 1.06, 2), (2.26 + 20.0, 1)); // a change of 6 %
+    close(step(1.2, 1.12, 2), (11.0 * 2.32, 2)); // of 12 % since the others ran
+    close(step(1.2, 1.18, 2), (2.38 + 23.2, 2)); // of 5 %
+    close(step(1.2, 1.18, 1), (11.0 * 2.38, 3)); // of another shape
 }

@@ -170,9 +170,15 @@ pub(crate) fn recognise(shapes: &Shapes) -> Recognised {
             (_, true) => "ComfyUI",
             _ => "original",
         };
+        let what = match ["img_emb.", "image_embedder."].into_iter().any(has) {
+            true => {
+                "2.1 I2V, which reads a picture encoder too; Kinora can't run it yet".to_owned()
+            }
+            false => size(shapes),
+        };
         return is(
             Kind::Transformer,
-            format!("Wan transformer, {}", size(shapes)),
+            format!("Wan transformer, {what}"),
             layout,
         );
     }

@@ -3,10 +3,13 @@
 use crate::conditioning::{Conditioning, ConditioningError};
 use crate::known::{self, Known};
 use crate::windows::Window;
-use crate::{EngineError, Keep, Latents, Painted, Plan};
+use crate::{EngineError, Keep, Latents, Painted, Plan, Room, Shortcuts, Tiles};
 use burn::tensor::{Device, Tensor};
-use kinora_diffusion::{Branches, Guidance, Step, denoiser, from_thousand, noised, shifted};
+use kinora_diffusion::{
+    Branches, FirstBlock, Guidance, Step, denoiser, from_thousand, noised, shifted,
+};
 use kinora_media::Clip;
+use kinora_models::wan::Tiling;
 use kinora_models::{Cache, Family, Geometry, Levels, Model};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -28,8 +31,10 @@ pub struct Job<'a> {
     pub start: Option<Latents>,
     /// Where to keep the painted latents, before they are decoded.
     pub save_latents: Option<Keep<'a>>,
-    /// Bytes that weights read from files may hold between their uses; `None` is as many as there are.
-    pub weights: Option<u64>,
+    /// What is left out of the work.
+    pub shortcuts: &'a Shortcuts,
+    /// What may be held in memory.
+    pub room: Room,
     /// Ends the work within a step when it becomes true.
     pub cancel: &'a AtomicBool,
 }
@@ -58,9 +63,7 @@ pub fn generate(job: &Job<'_>, mut on_event: impl FnMut(Event)) -> Result<Clip, 
         plan, conditioning, ..
     } = *job;
     conditioning.check(plan)?;
-    if let Some(most) = job.weights {
-        job.model.limit(most);
-    }
+    job.model.limit(job.room.weights);
     let mut frames = held(job);
     let whole = job.model.geometry().whole;
     let windows = conditioning.windows(frames.len(), whole);
@@ -169,13 +172,24 @@ fn paint(
     let both = model.read(&[&plan.prompt, &plan.negative], job.device);
     let (start, noise) = start(job, plan, index, known.as_ref());
 
+    let mut caches = job
+        .shortcuts
+        .step_cache
+        .map(|least| [FirstBlock::new(least), FirstBlock::new(least)]);
+
     let velocity = |x: Tensor<5>, sigma: f64, branches: Branches| {
         job.check()?;
+        let late = model.boundary().is_some_and(|boundary| sigma < boundary);
+        let mut blocks = |x, behind, rest: &dyn Fn(Tensor<3>) -> Tensor<3>| match &mut caches {
+            Some(caches) => caches[usize::from(late)].run(x, behind, rest),
+            None => rest(behind),
+        };
         let text = match branches {
             Branches::Positive => &positive,
             Branches::Both => &both,
         };
         let batch = x.dims()[0];
+        let mut ask = |x, known| model.velocity(x, sigma, known, text, &mut blocks);
         let repeat = |x: &Tensor<5>| x.clone().repeat_dim(0, batch);
         let Some(Known {
             latent,
@@ -184,19 +198,19 @@ fn paint(
             ..
         }) = &known
         else {
-            return Ok::<_, EngineError>(model.velocity(x, sigma, None, text));
+            return Ok::<_, EngineError>(ask(x, None));
         };
         let share = repeat(share); // (B, T, h, w, 1)
         let velocity = match model.levels() {
-            Levels::Positions => model.velocity(x, sigma, Some(share.clone()), text),
-            Levels::Beside => model.velocity(x, sigma, beside.as_ref().map(repeat), text),
+            Levels::Positions => ask(x, Some(share.clone())),
+            Levels::Beside => ask(x, beside.as_ref().map(repeat)),
             // What can't have a level of its own is as noisy as the rest (RePaint, arXiv:2201.09865).
             Levels::Frames | Levels::One => {
                 let whole = whole_frames(model, &share);
                 let level = (1.0 - whole.clone()) * sigma; // (B, T, 1, 1, 1)
                 let given = noised(repeat(latent), repeat(&noise), level);
                 let x = x * (1.0 - share.clone()) + given * share.clone();
-                model.velocity(x, sigma, Some(whole), text)
+                ask(x, Some(whole))
             }
         };
         Ok(velocity * (1.0 - share)) // what is given stays
@@ -206,10 +220,13 @@ fn paint(
         Family::Wan if start.sigma == 1.0 => from_thousand(steps, plan.shift),
         _ => shifted(steps, plan.shift, start.sigma),
     };
-    let guidance = Guidance {
+    let mut guidance = Guidance {
         below: model.boundary().zip(plan.guidance_2),
         ..Guidance::everywhere(plan.guidance)
     };
+    if let Some(span) = &job.shortcuts.guidance_span {
+        guidance = guidance.within(span, &sigmas);
+    }
     let denoise = denoiser(velocity, guidance);
     let values = plan
         .sampler
@@ -288,20 +305,69 @@ impl Job<'_> {
     }
 }
 
-/// Latents to frames, a few latent frames at a time.
+/// Latents to frames, a few latent frames at a time, or all of them of one tile after the other.
 fn decode(
     job: &Job<'_>,
     latents: Latents,
     mut on_frames: impl FnMut(usize),
 ) -> Result<Vec<Vec<u8>>, EngineError> {
-    let model = job.model;
-    let (mut cache, mut frames) = (Cache::default(), Vec::new());
+    let (model, tiles) = (job.model, job.room.tiles);
     let at_once = decode_frames(job.plan, model.geometry());
-    for chunk in latents.values.split(at_once, 1) {
+    let chunks = latents.values.split(at_once, 1);
+    let mut cache = Cache::default();
+    if let Some(tiling) = model.tiling().filter(|_| tiles != Tiles::WHOLE) {
+        let features = chunks.into_iter().map(|chunk| {
+            job.check()?;
+            Ok(model.decode_whole(chunk, &mut cache))
+        });
+        let features = features.collect::<Result<Vec<_>, EngineError>>()?;
+        drop(cache);
+        return decode_tiles(job, &features, (tiles, tiling), on_frames);
+    }
+    let mut frames = Vec::new();
+    for chunk in chunks {
         job.check()?;
         let video = model.decode_chunk(chunk, &mut cache); // (1, n, H, W, 3)
         frames.extend(pixels(video));
         on_frames(frames.len());
+    }
+    Ok(frames)
+}
+
+/// Features of whole frames `[1, t, s h, s w, F]` to frames, tile by tile.
+fn decode_tiles(
+    job: &Job<'_>,
+    features: &[Tensor<5>],
+    (tiles, Tiling { scale, halo }): (Tiles, Tiling),
+    mut on_frames: impl FnMut(usize),
+) -> Result<Vec<Vec<u8>>, EngineError> {
+    let [_, _, high, wide, _] = features[0].dims();
+    let cell = job.model.geometry().spatial / scale; // pixels of a position
+    let line = 3 * cell * wide;
+    let mut frames: Vec<Vec<u8>> = Vec::new();
+    let [rows, columns] = tiles.spans([high, wide], halo);
+    let spans = rows
+        .iter()
+        .flat_map(|row| columns.iter().map(move |column| (row, column)));
+    for (index, (row, column)) in spans.enumerate() {
+        let (mut cache, mut at) = (Cache::default(), 0);
+        for features in features {
+            job.check()?;
+            let tile = features.clone().narrow(2, row.read.start, row.read.len());
+            let tile = tile.narrow(3, column.read.start, column.read.len());
+            for tile in pixels(job.model.decode_tile(tile, &mut cache)) {
+                frames.resize(frames.len().max(at + 1), vec![0; line * cell * high]);
+                let (left, from) = (column.keep.start - column.read.start, column.keep.start);
+                let part = 3 * cell * column.keep.len();
+                for y in cell * row.keep.start..cell * row.keep.end {
+                    let seen = y - cell * row.read.start;
+                    let seen = &tile[3 * cell * (seen * column.read.len() + left)..][..part];
+                    frames[at][line * y + 3 * cell * from..][..part].copy_from_slice(seen);
+                }
+                at += 1;
+            }
+        }
+        on_frames(frames.len() * (index + 1) / tiles.count());
     }
     Ok(frames)
 }

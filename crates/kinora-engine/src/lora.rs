@@ -3,7 +3,7 @@
 use crate::OpenError;
 use crate::hashes::Hashes;
 use crate::model::failed;
-use crate::parts::{damaged, mapped};
+use crate::parts::{Header, damaged, mapped};
 use kinora_models::kinora1::Defaults;
 use kinora_models::wan::{self, Expert, LoraFile};
 use kinora_nn::weights::read;
@@ -87,6 +87,12 @@ pub(crate) fn is_few_steps(lora: &LoraRequest) -> Result<bool, OpenError> {
     let file = mapped(&lora.path)?;
     let weights = read(&file).map_err(|error| damaged(&lora.path, error))?;
     Ok(wan::few_steps(&lora.file(), &weights.metadata))
+}
+
+/// Bytes that its factors take in memory, as 32-bit floats.
+pub(crate) fn memory(lora: &LoraRequest) -> Result<u64, OpenError> {
+    let header = Header::of(std::slice::from_ref(&lora.path))?;
+    Ok(4 * header.precision.values().sum::<u64>())
 }
 
 /// The settings for a few steps: those that lightx2v states for its distillations.

@@ -1,119 +1,277 @@
-//! How much memory a clip will take, before it is begun.
+//! What a clip will take, before it is begun: memory and operations of each stage.
 
 use crate::generate::decode_frames;
 use crate::model::Kind;
-use crate::{ModelFiles, Plan};
-use kinora_models::kinora1::{DecoderConfig, latent_frames};
-use kinora_models::wan::Config;
+use crate::tiles::Tiles;
+use crate::{ModelFiles, Plan, Shortcuts};
+use kinora_diffusion::Sampler;
+use kinora_models::kinora1::{self, DecoderConfig, latent_frames};
+use kinora_models::wan::{Config, TEXT_ROWS, Tiling};
+use kinora_models::{Family, Geometry};
+use kinora_nn::Precision;
+use serde::Serialize;
 
-/// The program itself, its threads' stacks and the encoder's tables.
-const PROGRAM: u64 = 64 << 20;
+/// The program itself, its threads' stacks and what the allocator has at hand: measured.
+const PROGRAM: u64 = 60 << 20;
+/// Bytes for a pixel of a frame that the video encoder takes: measured.
+const WRITER: u64 = 140;
 /// Bytes of an activation.
 const F32: u64 = 4;
-/// Tensors of the stream's width that are alive at once in a transformer block, besides the perceptron's.
+/// Tensors of the stream's width that are alive at once in a block of kinora-1, besides the perceptron's.
 const STREAMS: u64 = 10;
+/// Columns of a weight that are decoded at once for a product in 32 bits.
+const COLUMNS: u64 = 512;
 
-/// What a clip takes, in bytes, about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a clip takes.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Need {
-    /// The program, the weights that are always there, activations and frames.
+    /// Bytes of the program and the weights that are always there.
     pub fixed: u64,
-    /// The weights of the largest network, if they stay in memory while it works.
-    pub weights: u64,
-    /// Most of a layer's weights in 32 bits, which are there while it works.
+    /// Reading the prompt, sampling, decoding, writing.
+    pub stages: Vec<Stage>,
+    /// How decoding divides the frames.
+    #[serde(skip)]
+    pub tiles: Tiles,
+}
+
+/// What a stage takes; stages follow one another.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Stage {
+    /// What is done.
+    pub name: &'static str,
+    /// Bytes of activations at the peak.
+    pub activations: u64,
+    /// Bytes of a layer's weights as they are multiplied.
     pub layer: u64,
+    /// Bytes of the weights that are read from files, if all of them stay.
+    pub weights: u64,
+    /// Floating-point operations.
+    pub operations: f64,
+    /// The precision of most of them.
+    pub precision: Precision,
+}
+
+impl Stage {
+    /// One without weights of its own, of which no time is foreseen.
+    fn plain(name: &'static str, activations: u64) -> Self {
+        Self {
+            name,
+            activations,
+            layer: 0,
+            weights: 0,
+            operations: 0.0,
+            precision: Precision::F32,
+        }
+    }
+}
+
+/// What may be held in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Bytes of a network's weights between their uses.
+    pub weights: u64,
+    /// How decoding divides the frames.
+    pub tiles: Tiles,
+}
+
+impl Room {
+    /// As much as there is.
+    pub const ALL: Self = Self {
+        weights: u64::MAX,
+        tiles: Tiles::WHOLE,
+    };
 }
 
 impl Need {
-    /// The peak if nothing is short.
-    pub fn peak(self) -> u64 {
-        self.fixed + self.layer + self.weights
+    /// The peak of each stage, if so many bytes of weights stay.
+    pub fn peaks(&self, weights: u64) -> impl Iterator<Item = u64> + '_ {
+        let peak = move |stage: &Stage| {
+            self.fixed + stage.activations + stage.layer + stage.weights.min(weights)
+        };
+        self.stages.iter().map(peak)
+    }
+
+    /// The peak if so many bytes of weights stay.
+    pub fn peak(&self, weights: u64) -> u64 {
+        self.peaks(weights).max().unwrap_or(self.fixed)
     }
 
     /// The peak if weights are read again at each use.
-    pub fn least(self) -> u64 {
-        self.fixed + self.layer + self.layer.min(self.weights)
+    pub fn least(&self) -> u64 {
+        self.peak(0)
     }
 
-    /// How many bytes of weights may stay, of so much memory.
-    pub fn room(self, memory: u64) -> u64 {
-        memory.saturating_sub(self.fixed + self.layer)
+    /// What may be held in so much memory.
+    pub fn room(&self, memory: u64) -> Room {
+        let streams = self.stages.iter().filter(|stage| stage.weights > 0);
+        let left =
+            |stage: &Stage| memory.saturating_sub(self.fixed + stage.activations + stage.layer);
+        Room {
+            weights: streams.map(left).min().unwrap_or(u64::MAX),
+            tiles: self.tiles,
+        }
     }
 }
 
-/// Bytes that [`crate::generate`] and writing the clip take at their peak, about.
+/// What [`crate::generate`] and writing the clip take, about. Frames are decoded in as few tiles as `memory` allows.
 ///
-/// Reading the prompt, sampling and decoding follow one another, so the largest counts; finished frames are kept in RGB8
-/// and once more in the encoder's buffers. Of a clip that is painted in parts, one part at a time is sampled.
-pub fn estimate(plan: &Plan, model: &ModelFiles) -> Need {
-    let geometry = model.about.geometry;
+/// Reading the prompt, sampling and decoding follow one another; of a clip that is painted in parts, one part
+/// at a time is sampled.
+pub fn estimate(
+    plan: &Plan,
+    shortcuts: &Shortcuts,
+    model: &ModelFiles,
+    memory: Option<u64>,
+) -> Need {
+    let tried = Tiles::TRIED
+        .into_iter()
+        .filter(|&tiles| tiles == Tiles::WHOLE || model.about.family == Family::Wan);
+    let mut needs = tried.map(|tiles| divided(plan, shortcuts, model, tiles));
+    let mut best = needs.next().expect("the whole is tried");
+    for need in needs {
+        if memory.is_none_or(|memory| best.least() <= memory) {
+            break;
+        }
+        if need.least() < best.least() {
+            best = need;
+        }
+    }
+    best
+}
+
+/// What the clip takes with frames divided like this.
+fn divided(plan: &Plan, shortcuts: &Shortcuts, model: &ModelFiles, tiles: Tiles) -> Need {
+    let about = &model.about;
     let part = Plan {
-        frames: plan.frames.min(geometry.whole as u32),
+        frames: plan.frames.min(about.geometry.whole as u32),
         ..plan.clone()
     };
-    let shape @ [_, t, h, w, channels] = part.latent_shape(geometry).map(|n| n as u64);
-    let guided = |scale: f64| scale != 1.0;
-    let batch = match guided(plan.guidance) || plan.guidance_2.is_some_and(guided) {
-        true => 2,
-        false => 1,
-    };
-    let chunk = decode_frames(plan, geometry).min(latent_frames(part.frames as usize)) as u64;
     let pixels = u64::from(plan.width) * u64::from(plan.height) * 3;
-    let (network, decoding, layer) = match &model.kind {
-        Kind::Kinora1(both) => {
-            let (config, _) = both.as_ref();
-            let tokens = batch * t * (h / 2) * (w / 2);
-            let (width, expansion) = (config.dit.width as u64, config.dit.expansion as u64);
-            let fine = 4 * config.dit.fine_width as u64;
-            let network = tokens * (width * (STREAMS + 2 * expansion)).max(fine * STREAMS) * F32;
-            let refining = refiner(&config.vae.decoder, chunk * h * w, h * w);
-            (network, refining, 0)
-        }
-        Kind::Wan(files) => wan(&files.config, batch, shape, chunk),
+    let frames = u64::from(plan.frames) * pixels;
+    let mut stages = match &model.kind {
+        Kind::Kinora1(both) => kinora1(&part, &both.as_ref().0, about.geometry),
+        Kind::Wan(files) => wan(&part, plan, shortcuts, (model, &files.config), tiles),
     };
-    let sampling = network + 9 * t * h * w * channels * F32;
-    let chunk_pixels = chunk * 4 * pixels * F32 * 3;
+    // Frames are kept in RGB8 from when they are decoded.
+    if let Some(decoding) = stages.last_mut() {
+        decoding.activations += frames;
+    }
+    stages.push(Stage::plain("writing", frames + WRITER * pixels / 3));
     Need {
-        fixed: PROGRAM
-            + model.about.loaded_bytes
-            + sampling.max(decoding + chunk_pixels)
-            + 2 * u64::from(plan.frames) * pixels,
-        weights: model
-            .about
-            .streamed_bytes
-            .iter()
-            .copied()
-            .max()
-            .unwrap_or(0),
-        layer,
+        fixed: PROGRAM + about.loaded_bytes,
+        stages,
+        tiles,
     }
 }
 
-/// A step's activations, those of decoding a chunk, and a layer's weights of a Wan checkpoint.
-fn wan(config: &Config, batch: u64, [_, t, h, w, _]: [u64; 5], chunk: u64) -> (u64, u64, u64) {
-    let [_, ph, pw] = config.transformer.patch_size.map(|p| p as u64);
-    let tokens = batch * t * (h / ph) * (w / pw);
-    let width = config.transformer.width() as u64;
-    let network = tokens * (width * STREAMS + 2 * config.transformer.ffn_dim as u64) * F32;
-    // The last levels of the decoder have the most positions; each convolution holds its input in columns of a kernel.
-    let base = config.vae.decoder_base_dim.unwrap_or(config.vae.base_dim) as u64;
-    let side = config.geometry().spatial as u64 / config.vae.patch_size.unwrap_or(1) as u64;
-    let positions = chunk * 4 * h * w * side * side;
-    let widest = config.transformer.ffn_dim.max(config.text.d_ff) as u64;
-    let layer = widest * width.max(config.text.d_model as u64) * F32;
-    (network, positions * base * 2 * 8 * F32, layer)
+/// Whether it guides at some step.
+fn is_guided(plan: &Plan) -> bool {
+    let guided = |scale: f64| scale != 1.0;
+    guided(plan.guidance) || plan.guidance_2.is_some_and(guided)
 }
 
-/// The refiner's activations for a chunk of latent `positions`, and what it remembers of the chunk before: two of the
+/// The stages of a Wan checkpoint, of a `part` of the plan.
+fn wan(
+    part: &Plan,
+    plan: &Plan,
+    shortcuts: &Shortcuts,
+    (model, config): (&ModelFiles, &Config),
+    tiles: Tiles,
+) -> Vec<Stage> {
+    let (about, precision) = (&model.about, part.precision);
+    let [_, t, h, w, channels] = part.latent_shape(about.geometry);
+    let parts = f64::from(plan.frames) / f64::from(part.frames);
+    let prompts = [&part.prompt, &part.negative];
+    let tokens = prompts.map(|text| (text.chars().count() / 3 + 2).min(TEXT_ROWS));
+    let read = tokens.map(|tokens| config.text.footprint(tokens));
+    let batch = if is_guided(part) { 2 } else { 1 };
+    let sample = config.transformer.footprint(batch, [t, h, w], TEXT_ROWS);
+    let [_, ph, pw] = config.transformer.patch_size;
+    let kept = match shortcuts.step_cache {
+        Some(_) => 3 * batch * t * (h / ph) * (w / pw) * config.transformer.width(),
+        None => 0,
+    };
+    let latents = 9 * t * h * w * channels + kept;
+    let calls = match part.sampler {
+        Sampler::Heun => 2 * part.steps - 1,
+        _ => part.steps,
+    };
+    let guided = match (&shortcuts.guidance_span, batch) {
+        (Some(span), 2) => (1.0 + span.end - span.start) / 2.0,
+        _ => 1.0,
+    };
+    let Tiling { scale, halo } = config.vae.tiling();
+    let tile = tiles.tile([scale * h, scale * w], halo);
+    let decode = config.vae.decoding(t, [h, w], tile);
+    // Three times the frames of a latent frame, as they are put together.
+    let pixels = u64::from(part.width) * u64::from(part.height);
+    let chunk = 3 * 4 * 3 * pixels;
+    let chunk = match tile {
+        None => chunk,
+        Some(tile) => {
+            let [rows, columns] = tile.sides;
+            chunk * (rows * columns) as u64 / (scale * h * scale * w) as u64
+        }
+    };
+    let layer = |precision, (numbers, columns): (u64, u64)| {
+        let packed = match precision {
+            Precision::F32 => 0,
+            Precision::Bf16 => 2 * numbers,
+            Precision::Int8 => numbers,
+        };
+        packed + COLUMNS * columns * F32
+    };
+    vec![
+        Stage {
+            name: "reading the prompt",
+            activations: read.map(|read| read.bytes).into_iter().max().unwrap_or(0),
+            layer: layer(precision.of_delicate(), config.text.largest()),
+            weights: about.text_bytes,
+            operations: parts * read.map(|read| read.operations).iter().sum::<f64>(),
+            precision: precision.of_delicate(),
+        },
+        Stage {
+            name: "sampling",
+            activations: sample.bytes + latents as u64 * F32,
+            layer: layer(precision, config.transformer.largest()),
+            weights: about.transformer_bytes,
+            operations: parts * f64::from(calls) * guided * sample.operations,
+            precision,
+        },
+        Stage {
+            operations: parts * decode.operations,
+            ..Stage::plain("decoding", decode.bytes + chunk * F32)
+        },
+    ]
+}
+
+/// The stages of kinora-1, whose weights are all there; they take seconds, which are not foreseen.
+fn kinora1(part: &Plan, config: &kinora1::Config, geometry: Geometry) -> Vec<Stage> {
+    let [_, t, h, w, channels] = part.latent_shape(geometry).map(|n| n as u64);
+    let batch = if is_guided(part) { 2 } else { 1 };
+    let tokens = batch * t * (h / 2) * (w / 2);
+    let (width, expansion) = (config.dit.width as u64, config.dit.expansion as u64);
+    let fine = 4 * config.dit.fine_width as u64;
+    let network = tokens * (width * (STREAMS + 2 * expansion)).max(fine * STREAMS);
+    let chunk = decode_frames(part, geometry).min(latent_frames(part.frames as usize)) as u64;
+    let pixels = chunk * 4 * u64::from(part.width) * u64::from(part.height) * 3;
+    let refining = refiner(&config.vae.decoder, chunk * h * w, h * w);
+    vec![
+        Stage::plain("sampling", (network + 9 * t * h * w * channels) * F32),
+        Stage::plain("decoding", (refining + 3 * pixels) * F32),
+    ]
+}
+
+/// The refiner's numbers for a chunk of latent `positions`, and what it remembers of the chunk before: two of the
 /// `frame` positions for each convolution. It works on patches of an eighth of a latent position's side.
 fn refiner(config: &DecoderConfig, positions: u64, frame: u64) -> u64 {
     let [width, depth, expansion] =
         [config.width, config.depth, config.expansion].map(|n| n as u64);
-    64 * width * (positions * (4 + 2 * expansion) + 2 * frame * depth) * F32
+    64 * width * (positions * (4 + 2 * expansion) + 2 * frame * depth)
 }
 
 /// Bytes for people: `1.4 GB`.
-pub(crate) fn human(bytes: u64) -> String {
+pub fn human(bytes: u64) -> String {
     match bytes as f64 {
         b if b >= 1e9 => format!("{:.1} GB", b / 1e9),
         b => format!("{:.0} MB", b / 1e6),

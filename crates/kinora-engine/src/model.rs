@@ -1,6 +1,6 @@
 //! Finding a model: one that is built in, by its name, or a folder with the same files.
 
-use crate::checkpoint::{self, Network};
+use crate::checkpoint;
 use crate::hashes::Hashes;
 use crate::lora::{self, LoraId, LoraRequest};
 use crate::parts::Parts;
@@ -51,8 +51,10 @@ pub struct About {
     pub weight_bytes: u64,
     /// Bytes in memory of the weights that are there all the time once it is loaded.
     pub loaded_bytes: u64,
-    /// Bytes of the weights of each network that are read from its files while it works, and need not stay.
-    pub streamed_bytes: Vec<u64>,
+    /// Bytes of the text encoder's weights, if they are read from files while it works and need not stay.
+    pub text_bytes: u64,
+    /// The same of the transformer, of two the larger.
+    pub transformer_bytes: u64,
     /// Precision of the transformer's products, if none is asked for: that in which the weights are kept.
     pub precision: Precision,
     /// What it can and can't do, as Markdown.
@@ -272,7 +274,8 @@ impl ModelFiles {
                 weight_bytes: (files.vae.len() + files.dit.len()) as u64,
                 // In 32 bits, beside the 16-bit files.
                 loaded_bytes: 3 * (files.vae.len() + files.dit.len()) as u64,
-                streamed_bytes: Vec::new(),
+                text_bytes: 0,
+                transformer_bytes: 0,
                 precision: Precision::Bf16, // as it was trained
                 card: files.card.to_string(),
                 loras: Vec::new(),
@@ -295,12 +298,22 @@ impl ModelFiles {
         hashes.keep();
         let card = diffusers::card(folder)?;
         let unstated = "as its publisher states; Wan's own is Apache-2.0";
-        let (streamed, loaded): (Vec<&Network>, Vec<&Network>) = networks
-            .iter()
-            .partition(|network| network.place != parts.vae.place);
-        let is_transformer = |network: &&&Network| network.place == parts.transformer.place;
-        let transformer = streamed.iter().find(is_transformer);
-        let loaded = loaded.into_iter();
+        let at = |place: &str| {
+            let place = place.to_owned();
+            networks
+                .iter()
+                .filter(move |network| network.place == place)
+        };
+        let bytes = |place: &str| at(place).map(|network| network.bytes).max().unwrap_or(0);
+        let transformer = at(&parts.transformer.place).next();
+        let second = parts.second.as_ref().map(|second| bytes(&second.place));
+        // Of the text encoder's table of tokens, a prompt's rows are read.
+        let (rows, width) = (config.text.vocab_size as u64, config.text.d_model as u64);
+        let table = at(&parts.text.place).map(|network| {
+            let numbers: u64 = network.precision.values().sum();
+            (network.bytes as f64 * (rows * width) as f64 / numbers.max(1) as f64) as u64
+        });
+        let table = table.sum::<u64>();
         Ok(Self {
             about: About {
                 name,
@@ -310,8 +323,9 @@ impl ModelFiles {
                 two_transformers: config.boundary.is_some(),
                 defaults: config.defaults(),
                 weight_bytes: networks.iter().map(|network| network.bytes).sum(),
-                loaded_bytes: loaded.map(|network| network.memory).sum(),
-                streamed_bytes: streamed.iter().map(|network| network.bytes).collect(),
+                loaded_bytes: at(&parts.vae.place).map(|network| network.memory).sum(),
+                text_bytes: bytes(&parts.text.place).saturating_sub(table),
+                transformer_bytes: bytes(&parts.transformer.place).max(second.unwrap_or(0)),
                 precision: match transformer.is_some_and(|network| network.is_f32()) {
                     true => Precision::F32,
                     false => Precision::Bf16,
@@ -360,6 +374,7 @@ impl ModelFiles {
                 few_steps = Some(lora.file());
                 lora::few_steps(&mut self.about.defaults);
             }
+            self.about.loaded_bytes += lora::memory(&lora).map_err(of_lora)?;
             self.about.loras.push(LoraId::new(&lora).map_err(of_lora)?);
             files.loras.push(lora);
         }

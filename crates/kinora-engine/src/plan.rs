@@ -1,7 +1,7 @@
 //! From a request to a plan: every setting checked and filled in, the memory foreseen.
 
 use crate::model::nearest;
-use crate::{Length, ModelFiles, Request, memory};
+use crate::{Length, ModelFiles, Request, Shortcuts, memory};
 use kinora_diffusion::Sampler;
 use kinora_media::{Fps, MediaError};
 use kinora_models::{Geometry, kinora1::latent_frames};
@@ -97,6 +97,9 @@ pub enum PlanError {
     /// A second guidance for a model of one transformer.
     #[error("{0} has one transformer, so there is no second guidance; leave --guidance-2 out")]
     NoSecond(String),
+    /// A step cache for a model that has none.
+    #[error("{0} has no step cache; leave --step-cache out")]
+    NoStepCache(String),
     /// No such rate.
     #[error(transparent)]
     Rate(#[from] MediaError),
@@ -205,7 +208,8 @@ pub fn plan(request: &Request, model: &ModelFiles, free: Option<u64>) -> Result<
         )?,
         precision: request.precision.unwrap_or(model.about.precision),
     };
-    let need = memory::estimate(&plan, model).least();
+    request.shortcuts.check(model)?;
+    let need = memory::estimate(&plan, &request.shortcuts, model, free).least();
     match free {
         Some(free) if need > free => Err(PlanError::Memory {
             width,
@@ -219,7 +223,7 @@ pub fn plan(request: &Request, model: &ModelFiles, free: Option<u64>) -> Result<
 }
 
 impl Plan {
-    /// The request that gives this plan.
+    /// The request that gives this plan, without shortcuts.
     pub fn request(self) -> Request {
         Request {
             prompt: self.prompt,
@@ -235,6 +239,7 @@ impl Plan {
             shift: Some(self.shift),
             temperature: Some(self.temperature),
             precision: Some(self.precision),
+            shortcuts: Shortcuts::NONE,
         }
     }
 
@@ -300,7 +305,12 @@ fn whole(what: &'static str, value: i64, most: u32) -> Result<u32, PlanError> {
         .ok_or_else(refused)
 }
 
-fn number(what: &'static str, value: f64, least: f64, most: f64) -> Result<f64, PlanError> {
+pub(crate) fn number(
+    what: &'static str,
+    value: f64,
+    least: f64,
+    most: f64,
+) -> Result<f64, PlanError> {
     if (least..=most).contains(&value) {
         return Ok(value);
     }

@@ -1,6 +1,6 @@
 //! How a clip was made, in its own metadata, so that it can be made again.
 
-use crate::{LoraId, LoraRequest, ModelFiles, Plan, Request};
+use crate::{LoraId, LoraRequest, ModelFiles, Plan, Request, Shortcuts};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::path::Path;
@@ -15,6 +15,9 @@ pub struct Recipe {
     /// Every setting.
     #[serde(flatten)]
     pub plan: Plan,
+    /// What was left out of the work.
+    #[serde(flatten)]
+    pub shortcuts: Shortcuts,
     /// SHA-256 of the latents file it began from, if it did not begin from the seed's noise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init_latents: Option<String>,
@@ -120,6 +123,7 @@ impl Recipe {
     /// The recipe of a clip that `plan` and `model` make.
     pub fn new(
         plan: &Plan,
+        shortcuts: &Shortcuts,
         model: &ModelFiles,
         init_latents: Option<String>,
         source: Option<Source>,
@@ -132,6 +136,7 @@ impl Recipe {
                 loras: model.about.loras.clone(),
             },
             plan: plan.clone(),
+            shortcuts: shortcuts.clone(),
             init_latents,
             source,
         }
@@ -152,7 +157,10 @@ impl Recipe {
 
     /// The request that makes the clip again.
     pub fn request(&self) -> Request {
-        self.plan.clone().request()
+        Request {
+            shortcuts: self.shortcuts.clone(),
+            ..self.plan.clone().request()
+        }
     }
 
     /// Checks that these are the weights that made the clip.

@@ -1,5 +1,6 @@
 //! What somebody asked for, unchecked.
 
+use crate::Shortcuts;
 use kinora_media::Fps;
 use kinora_nn::Precision;
 
@@ -24,6 +25,8 @@ pub struct Request {
     pub guidance: Option<f64>,
     /// Guidance scale of the second transformer of a model with two.
     pub guidance_2: Option<f64>,
+    /// What is left out of the work.
+    pub shortcuts: Shortcuts,
     /// Name of the sampler.
     pub sampler: Option<String>,
     /// Shift of the sigma schedule.
@@ -56,6 +59,7 @@ impl Request {
             steps: None,
             guidance: None,
             guidance_2: None,
+            shortcuts: Shortcuts::NONE,
             precision: None,
             sampler: None,
             shift: None,

@@ -50,6 +50,21 @@ pub struct Reading {
     pub unknown: Vec<String>,
 }
 
+/// What becomes of a transformer's blocks after the first. It is given the tokens `[B, N, D]` before the first block, those
+/// behind it, and the other blocks as a function of the latter; it answers the tokens behind the last block.
+pub type Blocks<'a> =
+    &'a mut dyn FnMut(Tensor<3>, Tensor<3>, &dyn Fn(Tensor<3>) -> Tensor<3>) -> Tensor<3>;
+
+/// [`Blocks`] that are run.
+pub fn run_all(
+    x: Tensor<3>,
+    behind: Tensor<3>,
+    rest: &dyn Fn(Tensor<3>) -> Tensor<3>,
+) -> Tensor<3> {
+    drop(x); // it is as large as any
+    rest(behind)
+}
+
 /// Prompts as the transformer reads them.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)] // of the family that each is named after
@@ -133,7 +148,7 @@ impl Model {
 
     /// Velocity at normalised latents `[B, T, h, w, C]` of noise level `sigma`, of which the share `known`, `[B, T, h, w, 1]`
     /// or of whole frames `[B, T, 1, 1, 1]`, is given; or beside which stands what is given, `[B, T, h, w, 4 + C]`. See
-    /// [`Levels`]. `text` holds B prompts.
+    /// [`Levels`]. `text` holds B prompts, and `blocks` is what becomes of a Wan transformer's blocks; the others run all of theirs.
     ///
     /// # Panics
     /// If the text was read by a model of another family.
@@ -143,12 +158,15 @@ impl Model {
         sigma: f64,
         known: Option<Tensor<5>>,
         text: &Text,
+        blocks: Blocks<'_>,
     ) -> Tensor<5> {
         match (self, text) {
             (Self::Kinora1(networks), Text::Kinora1(text)) => {
                 networks.velocity(x, sigma, known, text)
             }
-            (Self::Wan(networks), Text::Wan(text)) => networks.velocity(x, sigma, known, text),
+            (Self::Wan(networks), Text::Wan(text)) => {
+                networks.velocity(x, sigma, known, text, blocks)
+            }
             _ => panic!("the text was read by a model of another family"),
         }
     }
@@ -167,6 +185,30 @@ impl Model {
         match self {
             Self::Kinora1(networks) => networks.decode_chunk(latent, &mut cache.kinora1),
             Self::Wan(networks) => networks.decode_chunk(latent, &mut cache.wan),
+        }
+    }
+
+    /// How the frames of [`Model::decode_whole`] may be divided, if they may.
+    pub fn tiling(&self) -> Option<wan::Tiling> {
+        match self {
+            Self::Kinora1(_) => None,
+            Self::Wan(networks) => Some(networks.tiling()),
+        }
+    }
+
+    /// The part of [`Model::decode_chunk`] that sees whole frames.
+    pub fn decode_whole(&self, latent: Tensor<5>, cache: &mut Cache) -> Tensor<5> {
+        match self {
+            Self::Kinora1(_) => latent,
+            Self::Wan(networks) => networks.decode_whole(latent, &mut cache.wan),
+        }
+    }
+
+    /// The rest of [`Model::decode_chunk`], of whole frames or of a tile.
+    pub fn decode_tile(&self, features: Tensor<5>, cache: &mut Cache) -> Tensor<5> {
+        match self {
+            Self::Kinora1(_) => self.decode_chunk(features, cache),
+            Self::Wan(networks) => networks.decode_tile(features, &mut cache.wan),
         }
     }
 

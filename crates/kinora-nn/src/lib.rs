@@ -9,10 +9,12 @@
 #[cfg(target_arch = "x86_64")]
 mod bf16;
 mod buffer;
+mod int8;
 mod kernel;
 mod math;
 mod matmul;
 mod ops;
+mod rate;
 
 pub mod layers;
 pub mod noise;
@@ -25,3 +27,4 @@ pub use ops::{
     RopeTable, Walk, attention, conv3d, depthwise_conv3d, gated_residual, gelu, layer_norm, linear,
     linear_in, linear_stored, modulate, rms_norm, rms_norm_heads, rope, silu,
 };
+pub use rate::operations_a_second;

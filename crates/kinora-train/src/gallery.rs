@@ -1,7 +1,7 @@
 //! Contact sheets of prompts: what a model makes of them, to be looked at.
 
 use crate::TrainError;
-use kinora_engine::{Conditioning, Device, Job, Model, Plan, generate};
+use kinora_engine::{Conditioning, Device, Job, Model, Plan, Room, Shortcuts, generate};
 use kinora_media::SheetRow;
 use std::sync::atomic::AtomicBool;
 
@@ -28,7 +28,8 @@ pub fn gallery(
                 conditioning: &Conditioning::default(),
                 start: None,
                 save_latents: None,
-                weights: None,
+                shortcuts: &Shortcuts::NONE,
+                room: Room::ALL,
                 cancel: stop,
             };
             Ok(SheetRow {

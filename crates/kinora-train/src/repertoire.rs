@@ -12,7 +12,9 @@ use crate::{
     recognition::Judge,
     run::Event,
 };
-use kinora_engine::{Device, Direction, Job, Model, Plan, PlanError, Task, generate};
+use kinora_engine::{
+    Device, Direction, Job, Model, Plan, PlanError, Room, Shortcuts, Task, generate,
+};
 use kinora_media::{Clip, Output, Reader, read_clip, write};
 use kinora_stage::{Format, Length, Scene, caption, render};
 use rand::Rng;
@@ -217,7 +219,8 @@ impl Bench<'_> {
             conditioning: &task.conditioning,
             start: None,
             save_latents: None,
-            weights: None,
+            shortcuts: &Shortcuts::NONE,
+            room: Room::ALL,
             cancel: self.stop,
         };
         Ok(generate(&job, |_| ())?.part(task.keep.clone())?)

@@ -10,7 +10,7 @@ use crate::{
     recognition::Judge,
     run::Event,
 };
-use kinora_engine::{Conditioning, Device, Job, Model, Plan, PlanError, generate};
+use kinora_engine::{Conditioning, Device, Job, Model, Plan, PlanError, Room, Shortcuts, generate};
 use kinora_media::SheetRow;
 use kinora_stage::{Format, Length, Relation, Scene, caption, render, reserved};
 use rand::Rng;
@@ -159,7 +159,8 @@ pub fn evaluate_stage(
             conditioning: &Conditioning::default(),
             start: None,
             save_latents: None,
-            weights: None,
+            shortcuts: &Shortcuts::NONE,
+            room: Room::ALL,
             cancel: stop,
         };
         let painted = generate(&job, |_| ())?.into_frames().concat();

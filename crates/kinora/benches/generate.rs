@@ -5,7 +5,8 @@
 
 use anyhow::Result;
 use kinora_engine::{
-    Conditioning, Device, Event, Job, ModelFiles, Plan, Recipe, Request, generate, plan,
+    Conditioning, Device, Event, Job, ModelFiles, Plan, Recipe, Request, Room, Shortcuts, generate,
+    plan,
 };
 use kinora_media::{Output, write};
 use std::sync::atomic::AtomicBool;
@@ -33,7 +34,8 @@ fn main() -> Result<()> {
         conditioning: &Conditioning::default(),
         start: None,
         save_latents: None,
-        weights: None,
+        shortcuts: &Shortcuts::NONE,
+        room: Room::ALL,
         cancel: &AtomicBool::new(false),
     };
     let clip = generate(&job, |event| match event {
@@ -43,7 +45,7 @@ fn main() -> Result<()> {
     })?;
     let decoded = began.elapsed();
     let folder = tempfile::tempdir()?;
-    let recipe = Recipe::new(&plan, &files, None, None).to_json();
+    let recipe = Recipe::new(&plan, &Shortcuts::NONE, &files, None, None).to_json();
     write(&clip, &recipe, &Output::Mp4(folder.path().join("clip.mp4")))?;
     let written = began.elapsed();
 
@@ -69,7 +71,7 @@ fn main() -> Result<()> {
     println!(
         "{:<28} {:>7} MB",
         "memory, foreseen",
-        kinora_engine::estimate(&plan, &files).peak() / 1_000_000
+        kinora_engine::estimate(&plan, &Shortcuts::NONE, &files, None).peak(u64::MAX) / 1_000_000
     );
     if let Some(peak) = peak_memory() {
         println!("{:<28} {:>7} MB", "memory, at the peak", peak / 1_000_000);

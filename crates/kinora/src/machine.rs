@@ -8,9 +8,10 @@ use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 pub fn free_memory() -> Option<u64> {
     let memory = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
     let system = System::new_with_specifics(memory);
+    // What is kept of files is given back when a program asks for memory.
     let limit = system
         .cgroup_limits()
-        .map(|limits| limits.free_memory)
+        .map(|limits| limits.total_memory.saturating_sub(limits.rss))
         .filter(|free| *free > 0);
     let free = Some(system.available_memory()).filter(|free| *free > 0);
     free.into_iter().chain(limit).min()

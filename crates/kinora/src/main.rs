@@ -23,6 +23,7 @@ mod commands {
     pub mod webhooks;
 }
 mod failure;
+mod foresight;
 mod hub;
 mod input;
 mod interrupt;

@@ -9,7 +9,7 @@ use crate::{library, machine, styles};
 use anyhow::{Error, Result, bail};
 use kinora_engine::{
     Device, Direction, EngineError, Event, Input, Job, Length, MAX_FRAMES, Model, ModelFiles, Plan,
-    PlanError, Precision, Recipe, Request, Source, Task, estimate, generate, plan,
+    PlanError, Precision, Recipe, Request, Room, Shortcuts, Source, Task, estimate, generate, plan,
 };
 use kinora_media::{Clip, Fit, Fps, Reader, fit, probe, read_clip};
 use kinora_prompt::{Controls, Term};
@@ -132,6 +132,7 @@ impl EngineRenderer {
             });
         }
         let model = &loaded.as_ref().expect("it was loaded above").model;
+        let room = |free| estimate(plan, &Shortcuts::NONE, files, Some(free)).room(free);
         let job = Job {
             plan,
             model,
@@ -139,7 +140,8 @@ impl EngineRenderer {
             conditioning: &prepared.task.conditioning,
             start: None,
             save_latents: None,
-            weights: machine::free_memory().map(|free| estimate(plan, files).room(free)),
+            shortcuts: &Shortcuts::NONE,
+            room: machine::free_memory().map_or(Room::ALL, room),
             cancel,
         };
         let mut sampling = true;
@@ -213,7 +215,13 @@ impl Renderer for EngineRenderer {
         let mut rendered = || {
             let prepared = self.prepare(&spec.request, inputs)?;
             let clip = self.paint(&prepared, cancel, on_progress)?;
-            let recipe = Recipe::new(&prepared.plan, prepared.files, None, prepared.source);
+            let recipe = Recipe::new(
+                &prepared.plan,
+                &Shortcuts::NONE,
+                prepared.files,
+                None,
+                prepared.source,
+            );
             Ok(Rendered {
                 clip,
                 recipe: recipe.to_json(),

@@ -9,13 +9,15 @@ use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use kinora_engine::{
     Conditioning, Cut, Device, EngineError, Job, Keep, Latents, LoraRequest, Model, ModelFiles,
-    Painted, Plan, Precision, Reading, Recipe, Request, Sampler, estimate, finish, generate, plan,
+    Painted, Plan, Precision, Reading, Recipe, Request, Room, Sampler, Shortcuts, estimate, finish,
+    generate, plan,
 };
 use kinora_media::{Clip, Output, Shape, SheetRow, contact_sheet, save_png, write};
 use kinora_models::kinora1::Defaults;
 use serde::Serialize;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -46,6 +48,12 @@ pub struct SamplingArgs {
     /// The same for the second transformer of a model with two
     #[arg(long, value_name = "G", allow_hyphen_values = true)]
     pub guidance_2: Option<f64>,
+    /// Guide in a part of the steps alone, in shares of them: outside, a step takes half of the time
+    #[arg(long, value_name = "FROM..TO", value_parser = span)]
+    pub guidance_span: Option<Range<f64>>,
+    /// Reuse what a transformer's blocks added at an earlier step while its first block changes by less than this share; 0.05 to 0.2 is usual (First-Block cache)
+    #[arg(long, value_name = "CHANGE", allow_hyphen_values = true)]
+    pub step_cache: Option<f64>,
     /// What to keep away from
     #[arg(long, value_name = "TEXT")]
     pub negative: Option<String>,
@@ -95,6 +103,12 @@ impl SamplingArgs {
         request.steps = self.steps.or(request.steps);
         request.guidance = self.guidance.or(request.guidance);
         request.guidance_2 = self.guidance_2.or(request.guidance_2);
+        let shortcuts = &mut request.shortcuts;
+        shortcuts.guidance_span = self
+            .guidance_span
+            .clone()
+            .or(shortcuts.guidance_span.take());
+        shortcuts.step_cache = self.step_cache.or(shortcuts.step_cache);
         request.temperature = self.temperature.or(request.temperature);
         request.precision = self.precision.or(request.precision);
         request.sampler = self.sampler.clone().or(request.sampler);
@@ -154,6 +168,14 @@ fn precision(name: &str) -> Result<Precision, String> {
         let names = Precision::ALL.map(Precision::name);
         format!("it can be {}", names.join(" or "))
     })
+}
+
+/// A part of a whole: `0.2..0.8`.
+fn span(text: &str) -> Result<Range<f64>, String> {
+    let number = |text: &str| text.trim().parse::<f64>().ok();
+    text.split_once("..")
+        .and_then(|(from, to)| Some(number(from)?..number(to)?))
+        .ok_or_else(|| "say it like 0.2..0.8".to_owned())
 }
 
 /// Bytes: `6GB`, `500 MB`, `2GiB`, or a number of them.
@@ -258,7 +280,7 @@ impl Painter {
         let job = Job {
             start: canvas.start.clone(),
             save_latents,
-            ..self.job(&recipe.plan, canvas.conditioning)
+            ..self.job(&recipe.plan, &recipe.shortcuts, canvas.conditioning)
         };
         let clip = generate(&job, |event| progress.show(event))?;
         progress.finish();
@@ -268,14 +290,19 @@ impl Painter {
     /// Finishes a clip that is painted.
     pub fn decode(&self, plan: &Plan, painted: &Painted) -> Result<Clip> {
         let progress = Progress::new(None);
-        let job = self.job(plan, &painted.conditioning);
+        let job = self.job(plan, &painted.recipe.shortcuts, &painted.conditioning);
         let clip = finish(&job, painted, |event| progress.show(event))?;
         progress.finish();
         cut(&clip, &painted.cut)
     }
 
-    fn job<'a>(&'a self, plan: &'a Plan, conditioning: &'a Conditioning) -> Job<'a> {
-        let weights = |memory| estimate(plan, &self.files).room(memory);
+    fn job<'a>(
+        &'a self,
+        plan: &'a Plan,
+        shortcuts: &'a Shortcuts,
+        conditioning: &'a Conditioning,
+    ) -> Job<'a> {
+        let room = |memory| estimate(plan, shortcuts, &self.files, Some(memory)).room(memory);
         Job {
             plan,
             model: &self.model,
@@ -283,7 +310,8 @@ impl Painter {
             conditioning,
             start: None,
             save_latents: None,
-            weights: self.memory.map(weights),
+            shortcuts,
+            room: self.memory.map_or(Room::ALL, room),
             cancel: &self.stop,
         }
     }

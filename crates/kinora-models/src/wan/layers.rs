@@ -61,13 +61,22 @@ impl Past<'_> {
 
     /// Remembers the last `frames` of `x`.
     fn remember(&mut self, x: &Tensor<5>, frames: usize) {
-        let kept = x.clone().narrow(1, x.dims()[1] - frames, frames);
+        // A copy: a view would keep all of `x`.
+        let kept = x.clone().narrow(1, x.dims()[1] - frames, frames) * 1.0;
         match self.started {
             true => self.memory.slots[self.next] = kept,
             false => self.memory.slots.push(kept),
         }
         self.memory.started = true;
         self.next += 1;
+    }
+}
+
+/// `work` of one frame after the other.
+pub(super) fn each_frame(x: Tensor<5>, work: impl FnMut(Tensor<5>) -> Tensor<5>) -> Tensor<5> {
+    match x.dims()[1] {
+        1 => std::iter::once(x).map(work).next().expect("one frame"),
+        _ => Tensor::cat(x.split(1, 1).into_iter().map(work).collect(), 1),
     }
 }
 
@@ -363,7 +372,7 @@ impl Resample {
 
     fn forward(&self, x: Tensor<5>, past: &mut Past<'_>) -> Tensor<5> {
         match self.way {
-            Way::Up => self.plane(self.longer(x, past)),
+            Way::Up => each_frame(self.longer(x, past), |x| self.plane(x)),
             Way::Down => self.shorter(self.plane(x), past),
         }
     }

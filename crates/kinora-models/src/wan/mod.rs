@@ -4,6 +4,7 @@
 //! Checked against diffusers 0.42.1 on small random weights (`reference/wan.py`).
 
 mod config;
+mod footprint;
 mod known;
 mod layers;
 mod lora;
@@ -16,10 +17,11 @@ mod transformer;
 mod vae;
 
 pub use config::{TextConfig, TransformerConfig, VaeConfig};
+pub use footprint::{Footprint, Tile};
 pub use known::{KNOWN, Known, nearest};
 pub use lora::{Expert, Lora, LoraError, LoraFile, Merge, expert_of, few_steps};
 pub use names::{Renamed, is_delicate, of_text, of_transformer, of_vae};
-pub use networks::{Config, ConfigFiles, Networks, WanError, WeightFiles};
+pub use networks::{Config, ConfigFiles, Networks, TEXT_ROWS, WanError, WeightFiles};
 pub use shapes::{Described, Shapes};
 pub use text::TextEncoder;
 pub use tokenizer::TokenizerFile;

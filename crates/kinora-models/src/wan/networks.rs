@@ -3,11 +3,11 @@
 use super::Renamed;
 use super::lora::{Expert, LoraError, LoraFile, Merge};
 use super::{
-    TextConfig, TextEncoder, TokenizerFile, Transformer, TransformerConfig, Vae, VaeCache,
+    TextConfig, TextEncoder, Tiling, TokenizerFile, Transformer, TransformerConfig, Vae, VaeCache,
     VaeConfig, of_text, of_transformer, of_vae,
 };
 use crate::kinora1::channels;
-use crate::model::{Geometry, Levels, Reading};
+use crate::model::{Blocks, Geometry, Levels, Reading};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use kinora_nn::weights::{Change, Mapped, Store};
@@ -18,7 +18,7 @@ use std::sync::Arc;
 use tokenizers::Tokenizer;
 
 /// Tokens of a prompt that are read; the rest of as many rows are zeros.
-const TEXT_ROWS: usize = 512;
+pub const TEXT_ROWS: usize = 512;
 /// Most frames that are painted at once: those of the training, past which clips repeat themselves (Wan2.1#298).
 const WHOLE: usize = 81;
 /// The same of Wan 2.2 TI2V.
@@ -351,7 +351,7 @@ impl<M: Module> Part<M> {
 
 impl Networks {
     /// Builds the networks and fills in their weights; those of linear layers stay in their files. Transformers multiply in
-    /// `precision`.
+    /// `precision`; where 8 bits would harm, in bf16.
     ///
     /// # Errors
     /// When a file is damaged, or the files do not belong together.
@@ -385,6 +385,8 @@ impl Networks {
             None => None,
         };
         let build = |init: &mut Init| TextEncoder::new(&config.text, init);
+        // T5's features have outliers that 8 bits would round everything else away for.
+        let mut init = init.with_precision(precision.of_delicate());
         let text = Part::load(
             "text encoder",
             files.text_encoder,
@@ -489,6 +491,7 @@ impl Networks {
         sigma: f64,
         known: Option<Tensor<5>>,
         text: &Tensor<3>,
+        blocks: Blocks<'_>,
     ) -> Tensor<5> {
         let [b, t, h, w, _] = x.dims();
         let stacked = self.config.transformer.stacked();
@@ -515,7 +518,7 @@ impl Networks {
         if let Some(resting) = resting {
             resting.store.rest();
         }
-        working.network.forward(x, timesteps, text.clone())
+        working.network.pass(x, timesteps, text.clone(), blocks)
     }
 
     /// See [`crate::Model::encode_chunk`].
@@ -528,10 +531,26 @@ impl Networks {
 
     /// See [`crate::Model::decode_chunk`].
     pub(crate) fn decode_chunk(&self, latent: Tensor<5>, cache: &mut VaeCache) -> Tensor<5> {
+        let features = self.decode_whole(latent, cache);
+        self.decode_tile(features, cache)
+    }
+
+    /// See [`crate::Model::tiling`].
+    pub(crate) fn tiling(&self) -> Tiling {
+        self.config.vae.tiling()
+    }
+
+    /// See [`crate::Model::decode_whole`].
+    pub(crate) fn decode_whole(&self, latent: Tensor<5>, cache: &mut VaeCache) -> Tensor<5> {
         self.rest_transformers();
         let (vae, device) = (&self.config.vae, latent.device());
         let latent = latent * channels(&vae.latents_std, &device);
         self.vae
-            .decode_chunk(latent + channels(&vae.latents_mean, &device), cache)
+            .decode_whole(latent + channels(&vae.latents_mean, &device), cache)
+    }
+
+    /// See [`crate::Model::decode_tile`].
+    pub(crate) fn decode_tile(&self, features: Tensor<5>, cache: &mut VaeCache) -> Tensor<5> {
+        self.vae.decode_tile(features, cache)
     }
 }

@@ -4,6 +4,7 @@
 //! which splits at blanks, marks where words begin and ends a text with `</s>`.
 
 use super::networks::WanError;
+use serde::Deserialize;
 use tokenizers::decoders::metaspace::Metaspace;
 use tokenizers::models::unigram::Unigram;
 use tokenizers::normalizers::Precompiled;
@@ -34,10 +35,7 @@ impl TokenizerFile {
     /// When the file is damaged or has more tokens.
     pub fn open(&self, vocabulary: usize) -> Result<Tokenizer, WanError> {
         let (file, read) = match self {
-            Self::Json(text) => (
-                "tokenizer.json",
-                text.parse::<Tokenizer>().map_err(|error| error.to_string()),
-            ),
+            Self::Json(text) => ("tokenizer.json", of_json(text)),
             Self::SentencePiece(bytes) => ("spiece.model", of_pieces(bytes)),
         };
         let refuse = |reason| WanError::Config { file, reason };
@@ -53,6 +51,36 @@ impl TokenizerFile {
         }
         Ok(tokenizer)
     }
+}
+
+/// The tokenizer that a `tokenizer.json` describes.
+fn of_json(text: &str) -> Result<Tokenizer, String> {
+    /// What the tokenizers crate takes for granted.
+    #[derive(Deserialize)]
+    struct Checked {
+        #[serde(rename = "decoder")]
+        _decoder: Option<serde_json::Value>,
+        post_processor: Option<serde_json::Value>,
+    }
+    let checked: Checked = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    if !checked.post_processor.iter().all(knows_its_tokens) {
+        return Err("its template has a token or a text that is not there".to_owned());
+    }
+    text.parse()
+        .map_err(|error: tokenizers::Error| error.to_string())
+}
+
+/// Whether all special tokens in the templates of a post-processor are among those that it lists, and that for one text takes
+/// no second.
+fn knows_its_tokens(processor: &serde_json::Value) -> bool {
+    let list = |key: &str| processor[key].as_array().into_iter().flatten();
+    let known = |piece: &serde_json::Value| {
+        let id = piece["SpecialToken"]["id"].as_str();
+        id.is_none_or(|id| !processor["special_tokens"][id].is_null())
+    };
+    let second = |piece: &serde_json::Value| piece["Sequence"]["id"] == "B";
+    let mut pieces = list("single").chain(list("pair"));
+    pieces.all(known) && !list("single").any(second) && list("processors").all(knows_its_tokens)
 }
 
 /// The tokenizer that a SentencePiece model describes.
@@ -267,8 +295,8 @@ fn is_sound(map: &[u8]) -> bool {
         .map(|unit| u32::from_le_bytes(*unit) as usize)
         .collect();
     let inside = |(at, unit): (usize, &usize)| {
-        if unit >> 31 == 1 {
-            return true; // a leaf, which is looked at through its parent alone
+        if unit >> 31 == 1 && at > 0 {
+            return true; // a leaf, which is looked at through its parent alone; every walk begins at the first
         }
         let next = at ^ ((unit >> 10) << ((unit & (1 << 9)) >> 6));
         let leaf = || {
@@ -294,6 +322,8 @@ mod tests {
         map[4..8].copy_from_slice(&(7u32 << 10).to_le_bytes());
         assert!(is_sound(&map));
         map[4..8].copy_from_slice(&(256u32 << 10).to_le_bytes());
+        assert!(!is_sound(&map));
+        map[4..8].copy_from_slice(&(1u32 << 31 | 256 << 10).to_le_bytes());
         assert!(!is_sound(&map));
         assert!(!is_sound(&map[..1000]));
     }

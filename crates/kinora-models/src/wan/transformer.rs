@@ -4,6 +4,7 @@
 //! Reference: `transformer_wan.py` of diffusers 0.42.1.
 
 use super::config::TransformerConfig;
+use crate::model::{Blocks, run_all};
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 use kinora_nn::{
@@ -39,18 +40,23 @@ impl Transformer {
     pub fn new(config: &TransformerConfig, init: &mut Init) -> Self {
         let width = config.width();
         let patch: usize = config.patch_size.iter().product();
+        // What stands at the ends is a small part of the products, and decides what all others see.
+        let ends = init.precision().of_delicate();
+        let linear = |inputs, outputs, init: &mut Init| {
+            Linear::new(inputs, outputs, init).with_precision(ends)
+        };
         Self {
-            patch: Linear::new(config.in_channels * patch, width, init),
-            text_in: Linear::new(config.text_dim, width, init),
-            text_out: Linear::new(width, width, init),
-            time_in: Linear::new(config.freq_dim, width, init),
-            time_out: Linear::new(width, width, init),
-            time_modulation: Linear::new(width, 6 * width, init),
+            patch: linear(config.in_channels * patch, width, init),
+            text_in: linear(config.text_dim, width, init),
+            text_out: linear(width, width, init),
+            time_in: linear(config.freq_dim, width, init),
+            time_out: linear(width, width, init),
+            time_modulation: linear(width, 6 * width, init),
             blocks: (0..config.num_layers)
                 .map(|_| Block::new(config, init))
                 .collect(),
             table: init.normal([2, width], 0.02),
-            head: Linear::new(width, config.out_channels * patch, init),
+            head: linear(width, config.out_channels * patch, init),
             config: config.clone(),
         }
     }
@@ -61,6 +67,17 @@ impl Transformer {
     /// rows of tokens in time, as Wan 2.2 TI2V has it for a given first frame. `text` `[B, L, text_dim]` are the text
     /// encoder's features.
     pub fn forward(&self, latent: Tensor<5>, timesteps: Tensor<2>, text: Tensor<3>) -> Tensor<5> {
+        self.pass(latent, timesteps, text, &mut run_all)
+    }
+
+    /// [`Self::forward`], with what becomes of the blocks.
+    pub(super) fn pass(
+        &self,
+        latent: Tensor<5>,
+        timesteps: Tensor<2>,
+        text: Tensor<3>,
+        blocks: Blocks<'_>,
+    ) -> Tensor<5> {
         let [b, t, h, w, _] = latent.dims();
         let [pt, ph, pw] = self.config.patch_size;
         let grid @ [gt, gh, gw] = [t / pt, h / ph, w / pw];
@@ -76,16 +93,11 @@ impl Transformer {
 
         let x = self.patch.forward(self.patchify(latent, grid)); // (B, N, D)
         // Each group of tokens has a timestep of its own.
-        let mut x = x.reshape([b * groups, tokens / groups, width]);
-        for block in &self.blocks {
-            x = block.forward(
-                x,
-                modulation.clone(),
-                &text,
-                &table,
-                self.config.num_attention_heads,
-            );
-        }
+        let x = x.reshape([b * groups, tokens / groups, width]);
+        let heads = self.config.num_attention_heads;
+        let run = |x, block: &Block| block.forward(x, modulation.clone(), &text, &table, heads);
+        let rest = |x| self.blocks[1..].iter().fold(x, run);
+        let x = blocks(x.clone(), run(x, &self.blocks[0]), &rest);
         let rows = time.unsqueeze_dim::<3>(1) + self.table.val().unsqueeze::<3>(); // (B G, 2, D)
         let [shift, scale] = split(rows);
         let x = self.head.forward(modulate(x, shift, scale, EPS)); // (B G, n, pt ph pw C)

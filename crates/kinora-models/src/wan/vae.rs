@@ -4,7 +4,9 @@
 //! Reference: `autoencoder_kl_wan.py` of diffusers 0.42.1.
 
 use super::config::VaeConfig;
-use super::layers::{Attention, Conv, Level, Memory, Norm, Past, Residual, Shape, Shortcut, Way};
+use super::layers::{
+    Attention, Conv, Level, Memory, Norm, Past, Residual, Shape, Shortcut, Way, each_frame,
+};
 use burn::module::Module;
 use burn::tensor::Tensor;
 use kinora_nn::{Init, silu};
@@ -102,11 +104,6 @@ impl Vae {
         let parts = parts.into_iter().map(|part| self.decoder.back(part, cache));
         let video = Tensor::cat(parts.collect(), 1); // (B, T, h, w, 3 p p)
         unpatchify(video, self.config.patch_size.unwrap_or(1)).clamp(-1.0, 1.0)
-    }
-
-    /// How frames can be divided between [`Self::decode_whole`] and [`Self::decode_tile`].
-    pub fn tiling(&self) -> Tiling {
-        self.decoder.tiling()
     }
 }
 
@@ -261,36 +258,30 @@ impl Coder {
     fn frames_in_front(&self) -> usize {
         if self.levels[0].shape().time { 2 } else { 1 }
     }
+}
 
-    /// How far the back sees: one position for each of its convolutions, halved where it doubles sides.
-    fn tiling(&self) -> Tiling {
+impl VaeConfig {
+    /// How frames can be divided between [`Vae::decode_whole`] and [`Vae::decode_tile`]: the latter sees one position for each
+    /// of its convolutions, halved where it doubles sides.
+    pub fn tiling(&self) -> Tiling {
+        let last = self.dim_mult.len() - 1;
         let mut halo = 1; // of the last convolution
-        for level in self.levels[1..].iter().rev() {
-            if level.shape().resampled.is_some() {
+        for level in (1..=last).rev() {
+            if level < last {
                 halo = usize::div_ceil(halo + 1, 2);
             }
-            halo += 2 * level.shape().blocks;
+            halo += 2 * (self.num_res_blocks + 1);
         }
-        let scale = if self.levels[0].shape().resampled.is_some() {
-            2
-        } else {
-            1
-        };
-        Tiling { scale, halo }
+        Tiling {
+            scale: if last > 0 { 2 } else { 1 },
+            halo,
+        }
     }
 }
 
 /// Through several levels.
 fn forward(levels: &[Level], x: Tensor<5>, past: &mut Past<'_>) -> Tensor<5> {
     levels.iter().fold(x, |x, level| level.forward(x, past))
-}
-
-/// `work` of one frame after the other.
-fn each_frame(x: Tensor<5>, work: impl FnMut(Tensor<5>) -> Tensor<5>) -> Tensor<5> {
-    match x.dims()[1] {
-        1 => std::iter::once(x).map(work).next().expect("one frame"),
-        _ => Tensor::cat(x.split(1, 1).into_iter().map(work).collect(), 1),
-    }
 }
 
 #[derive(Module, Debug)]

@@ -1,4 +1,4 @@
-//! Linear layers with bfloat16 products against the same layers in f32.
+//! Linear layers with rounded products against the same layers in f32.
 
 use crate::check::{relative_error, values};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -50,4 +50,11 @@ fn bf16_layers_stay_within_its_rounding() {
         let products = &errors[..3];
         assert!(products.iter().all(|&e| e > 1e-4), "in f32: {errors:?}");
     }
+}
+
+#[test]
+fn int8_layers_stay_within_its_rounding() {
+    let [exact, rounded] = [Precision::F32, Precision::Int8].map(|p| run(p)[0].clone());
+    let error = relative_error(&rounded, &exact);
+    assert!((1e-4..2e-2).contains(&error), "{error}");
 }

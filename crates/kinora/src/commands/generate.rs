@@ -4,6 +4,7 @@ use crate::args;
 use crate::cards::{Card, Cards};
 use crate::characters::Character;
 use crate::failure::BadInput;
+use crate::foresight::{foretell, show_need};
 use crate::input::{Given, reader};
 use crate::kept::{Kept, keeping};
 use crate::prompting::{ShotArgs, show};
@@ -43,6 +44,7 @@ const MAX_TRIES: u64 = 100;
   kinora generate \"a knight walks\" --style noir --show-prompt    (what the model is told)
   kinora generate \"a train drives through a desert\" --seconds 60 -o journey.mp4
   kinora generate \"a red fox\" --model wan/ --lora wan2.1_lightx2v_4steps.safetensors --lora film.safetensors:0.7 -o fox.mp4
+  kinora generate \"a red fox\" --model wan2.1-t2v-1.3b --max-memory 6GB --plan    (memory and time, nothing painted)
   kinora generate --like fox.mp4 -o again.mp4    (the same bytes)
   kinora generate --like fox.mp4 --seed 8 -o other.mp4    (the same but for the seed)")]
 pub struct GenerateArgs {
@@ -108,6 +110,9 @@ pub struct GenerateArgs {
     /// How many clips; each takes the next seed
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=MAX_COUNT))]
     count: u64,
+    /// Say what memory and time a clip will take, and paint none
+    #[arg(long)]
+    plan: bool,
     /// Print what was made as JSON
     #[arg(long)]
     json: bool,
@@ -151,6 +156,15 @@ pub fn generate(args: &GenerateArgs) -> Result<()> {
     }
     let takes = takes(args, plan, &files, &conditioning)?;
 
+    if args.plan {
+        return show_need(
+            &takes[0].plan,
+            &request.shortcuts,
+            &files,
+            memory,
+            args.json,
+        );
+    }
     let (start, hash) = start(args, &takes[0].plan, &files)?.unzip();
     if let Some(recipe) = &told {
         recipe
@@ -171,6 +185,7 @@ pub fn generate(args: &GenerateArgs) -> Result<()> {
         Some(character) if args.tries > 1 => Some(Likeness::new(character)?),
         _ => None,
     };
+    foretell(&takes[0].plan, &request.shortcuts, painter.files(), memory);
     let canvas = Canvas {
         conditioning: &conditioning,
         start,
@@ -182,7 +197,15 @@ pub fn generate(args: &GenerateArgs) -> Result<()> {
         let began = Instant::now();
         let title = (of > 1).then(|| format!("{}/{of} ", index + 1));
         let kept = take.kept.as_ref();
-        let recipe = |plan: &Plan| Recipe::new(plan, painter.files(), hash.clone(), source.clone());
+        let recipe = |plan: &Plan| {
+            Recipe::new(
+                plan,
+                &request.shortcuts,
+                painter.files(),
+                hash.clone(),
+                source.clone(),
+            )
+        };
         let paint = |plan: &Plan| painter.paint(&recipe(plan), &canvas, kept, title.clone());
         made.extend(keeping(kept, || {
             let (plan, clip) = match &likeness {

@@ -2,6 +2,7 @@
 
 use crate::args;
 use crate::failure::BadInput;
+use crate::foresight::foretell;
 use crate::input::{Given, reader};
 use crate::kept::{Kept, keeping};
 use crate::prompting::{ShotArgs, show};
@@ -433,6 +434,8 @@ impl<'a> Work<'a> {
             .collect();
         let judge = (command == "variations" && count > 1).then(Judge::built_in);
         let judge = judge.transpose()?;
+        let shortcuts = &request.shortcuts;
+        foretell(&plan, shortcuts, painter.files(), memory);
         let canvas = Canvas {
             conditioning: &task.conditioning,
             start: None,
@@ -456,7 +459,7 @@ impl<'a> Work<'a> {
                 inputs: inputs.clone(),
                 options: options.clone(),
             };
-            let recipe = Recipe::new(&plan, painter.files(), None, Some(source));
+            let recipe = Recipe::new(&plan, shortcuts, painter.files(), None, Some(source));
             let kept = kept.as_ref();
             let (clip, done) = keeping(kept, || {
                 let clip = painter.paint(&recipe, &canvas, kept, title)?;

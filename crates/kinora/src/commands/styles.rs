@@ -122,7 +122,7 @@ fn pictures(args: &StylesArgs, styles: &[Style]) -> Result<Vec<SheetRow>> {
                 start: None,
                 cut: Cut::whole(plan),
             };
-            let recipe = Recipe::new(plan, painter.files(), None, None);
+            let recipe = Recipe::new(plan, &request.shortcuts, painter.files(), None, None);
             let clip = painter.paint(&recipe, &canvas, None, title)?;
             frames.extend(clip.spread(1));
         }

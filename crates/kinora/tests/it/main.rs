@@ -4,6 +4,7 @@ mod bad_input;
 mod characters;
 mod convert;
 mod decode;
+mod foresight;
 mod generate;
 mod hub;
 mod loras;

@@ -273,6 +273,56 @@ fn finished_latents_and_given_pictures_are_refused_together() {
 }
 
 #[test]
+fn guidance_and_blocks_can_be_left_out_at_steps() {
+    for (name, size) in [("tiny", "48x32"), ("tiny-a14b", "32x32")] {
+        let place = place_of(name);
+        let made = |out: &str, flags: &[&str]| {
+            let ask = [
+                "generate",
+                "a red fox",
+                "--seed",
+                "1",
+                "--model",
+                "wan",
+                "-o",
+            ];
+            let how = ["--size", size, "--frames", "9", "--steps", "6"];
+            done(&place, &[&ask[..], &[out], &how, flags].concat());
+            frames(&place, out)
+        };
+        let plain = made("plain/", &["--guidance", "4"]);
+        let alone = made("alone/", &["--guidance", "1"]);
+        let spanned = |out, span| made(out, &["--guidance", "4", "--guidance-span", span]);
+        assert_eq!(spanned("all/", "0..1"), plain);
+        assert_eq!(spanned("none/", "1..1"), alone);
+        let some = spanned("some/", "0.3..0.7");
+        assert!(some != plain && some != alone);
+        let cached = |out, change| made(out, &["--guidance", "4", "--step-cache", change]);
+        assert_eq!(cached("exact/", "0"), plain);
+        let near = cached("near/", "1");
+        assert!(near != plain, "no step was left out");
+        // Both are in the recipe.
+        done(
+            &place,
+            &[
+                "generate", "--like", "near", "-o", "again/", "--model", "wan",
+            ],
+        );
+        assert_eq!(frames(&place, "again"), near);
+    }
+    let place = place();
+    let ask = [
+        "generate",
+        "a fox",
+        "-o",
+        "out.mp4",
+        "--guidance-span",
+        "0.8..0.2",
+    ];
+    refused(&place, &place.run(&[&ask[..], &CLIP].concat()), 2, "span");
+}
+
+#[test]
 fn the_transformers_file_stands_for_its_folder() {
     let place = place();
     let ask = |model, out| {

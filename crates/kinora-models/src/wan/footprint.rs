@@ -1,0 +1,226 @@
+//! What the networks of a checkpoint take besides their weights: activations at their peak, and operations.
+//!
+//! Tensors are counted as the passes hold them; what is small beside them is left out.
+
+use super::config::{TextConfig, TransformerConfig, VaeConfig};
+
+/// Bytes of a number.
+const F32: u64 = 4;
+
+/// What a pass takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Footprint {
+    /// Bytes of what is there at the peak besides weights.
+    pub bytes: u64,
+    /// Floating-point operations, two for a multiplication with its sum.
+    pub operations: f64,
+}
+
+impl TransformerConfig {
+    /// A pass over latents of `batch` items, `[t, h, w]` each, beside `text` rows.
+    pub fn footprint(&self, batch: usize, [t, h, w]: [usize; 3], text: usize) -> Footprint {
+        let [pt, ph, pw] = self.patch_size;
+        let each = (t / pt * (h / ph) * (w / pw)) as u64;
+        let tokens = batch as u64 * each;
+        let (width, ffn, layers) = (
+            self.width() as u64,
+            self.ffn_dim as u64,
+            self.num_layers as u64,
+        );
+        // Of a block: input, queries, keys, values and what is made of them; or input and a perceptron's two rows.
+        let row = (5 * width).max(width + 2 * ffn);
+        let text_row = 3 * width + self.text_dim as u64; // features, keys and values
+        let numbers = tokens * row + (batch * text) as u64 * text_row;
+        let products = tokens * width * (6 * width + 2 * ffn) // q, k, v, out, and q, out of the text
+            + (batch * text) as u64 * 2 * width * width
+            + 2 * tokens * width * (each + text as u64); // scores, and sums of values
+        Footprint {
+            bytes: numbers * F32,
+            operations: 2.0 * layers as f64 * products as f64,
+        }
+    }
+
+    /// Numbers of the largest matrix, and its columns.
+    pub fn largest(&self) -> (u64, u64) {
+        let (width, ffn) = (self.width() as u64, self.ffn_dim as u64);
+        (width * ffn.max(width), ffn.max(width))
+    }
+}
+
+impl TextConfig {
+    /// Reading a prompt of `tokens` tokens.
+    pub fn footprint(&self, tokens: usize) -> Footprint {
+        let (width, inner) = (self.d_model as u64, (self.d_kv * self.num_heads) as u64);
+        let (ffn, tokens) = (self.d_ff as u64, tokens as u64);
+        let row = (width + 4 * inner).max(2 * width + 3 * ffn);
+        let scores = 2 * self.num_heads as u64 * tokens * tokens; // distances are told to every head
+        let products = tokens * (4 * width * inner + 3 * width * ffn + 2 * tokens * inner);
+        Footprint {
+            bytes: (tokens * row + scores) * F32,
+            operations: 2.0 * self.num_layers as f64 * products as f64,
+        }
+    }
+
+    /// Numbers of the largest matrix, and its columns.
+    pub fn largest(&self) -> (u64, u64) {
+        let (width, ffn) = (self.d_model as u64, self.d_ff as u64);
+        (width * ffn.max(width), ffn.max(width))
+    }
+}
+
+/// A level of the decoder.
+struct Level {
+    /// Channels that come in, are worked on and go out.
+    channels: [u64; 3],
+    blocks: u64,
+    positions: u64,
+    /// Frames for a latent frame, before it doubles them if it does.
+    frames: u64,
+    time: bool,
+    resampled: bool,
+    /// Whether it has a way around it.
+    around: bool,
+}
+
+impl Level {
+    /// What its causal convolutions remember: two frames each.
+    fn remembered(&self) -> u64 {
+        let [inputs, width, _] = self.channels;
+        let time = if self.time { width } else { 0 };
+        2 * self.positions * (inputs + (2 * self.blocks - 1) * width + time)
+    }
+
+    /// The most that is there besides, `frames` frames at once.
+    fn peak(&self, frames: u64) -> u64 {
+        let [inputs, width, outputs] = self.channels;
+        let shortcut = if inputs == width { 0 } else { width };
+        let widest = inputs.max(width);
+        // Input, shortcut, the frames with those before them, and the result.
+        let residual = frames * (widest + shortcut + width) + (frames + 2) * widest;
+        let after = if self.time { 2 * frames } else { frames };
+        // Frame by frame, copies double the sides before a convolution; the results are put together.
+        let resample = match self.resampled {
+            true => {
+                let copies = 6 * width + 4 * (after - 1) * outputs;
+                let results = 4 * after * outputs * if after > 1 { 2 } else { 1 };
+                after * width + copies.max(4 * width + 4 * after * outputs).max(results)
+            }
+            false => after * width,
+        };
+        let sides = if self.resampled { 4 } else { 1 };
+        let around = match self.around {
+            true => frames * inputs + 2 * after * sides * width,
+            false => 0,
+        };
+        self.positions * (residual.max(resample) + around)
+    }
+
+    /// Multiplications for a latent frame.
+    fn products(&self) -> f64 {
+        let [inputs, width, outputs] = self.channels;
+        let first = 27 * inputs * width + if inputs == width { 0 } else { inputs * width };
+        let blocks = first + (2 * self.blocks - 1) * 27 * width * width;
+        let time = if self.time { 6 * width * width } else { 0 };
+        let after = if self.time { 2 } else { 1 };
+        let sides = if self.resampled {
+            4 * 9 * width * outputs
+        } else {
+            0
+        };
+        (self.positions * self.frames) as f64 * (blocks + time + after * sides) as f64
+    }
+}
+
+/// A tile of a decoder's frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tile {
+    /// Positions of [`super::Vae::decode_whole`] down and across, of the largest tile with what it sees around it.
+    pub sides: [usize; 2],
+    /// Such positions of all tiles together.
+    pub all: usize,
+}
+
+impl VaeConfig {
+    /// Decoding `t` latent frames of `[h, w]` positions: all of a frame at once, or all frames of one tile after the other.
+    pub fn decoding(&self, t: usize, [h, w]: [usize; 2], tile: Option<Tile>) -> Footprint {
+        let (t, whole) = (t as u64, (h * w) as u64);
+        let levels = self.levels(whole);
+        let (front, back) = (&levels[0], &levels[1..]);
+        let [_, first, _] = front.channels;
+        let end = levels
+            .last()
+            .map_or(0, |level| level.positions * level.channels[1]);
+        let front_memory = 2 * whole * (self.z_dim as u64 + 4 * first) + front.remembered();
+        let front_bytes = front_memory + front.peak(1);
+        let back_memory = back.iter().map(Level::remembered).sum::<u64>() + 2 * end;
+        let time = back
+            .iter()
+            .rposition(|level| level.time)
+            .map_or(0, |last| last + 1);
+        // What comes from the levels that double time waits for those that work at single frames.
+        let waiting = back[..time].last().map_or(0, |level| {
+            let [_, _, outputs] = level.channels;
+            4 * level.positions * outputs * 2 * level.frames
+        });
+        let peak = |(index, level): (usize, &Level)| match index < time {
+            true => level.peak(level.frames),
+            false => level.peak(1) + waiting,
+        };
+        let back_bytes = back_memory + back.iter().enumerate().map(peak).max().unwrap_or(0);
+        let middle = whole * (4 * 27 * first * first + 4 * first * first + 2 * whole * first);
+        let front_products = middle as f64 + front.products();
+        let end_products = 27.0 * 4.0 * (end * self.out_channels as u64) as f64;
+        let back_products = back.iter().map(Level::products).sum::<f64>() + end_products;
+        let (numbers, products) = match tile {
+            None => (
+                front_memory + front.peak(1).max(back_bytes),
+                front_products + back_products,
+            ),
+            Some(Tile { sides: [h, w], all }) => {
+                let [_, _, features] = front.channels;
+                let positions = whole * if front.resampled { 4 } else { 1 };
+                let frames = 1 + (t - 1) * if front.time { 2 } else { 1 };
+                let share = |part: usize| part as f64 / positions as f64;
+                let of_tile = (back_bytes as f64 * share(h * w)) as u64;
+                (
+                    frames * positions * features + front_bytes.max(of_tile),
+                    front_products + back_products * share(all),
+                )
+            }
+        };
+        Footprint {
+            bytes: numbers * F32,
+            operations: 2.0 * t as f64 * products,
+        }
+    }
+
+    fn levels(&self, whole: u64) -> Vec<Level> {
+        let base = self.decoder_base_dim.unwrap_or(self.base_dim) as u64;
+        let widths = self.dim_mult.iter().rev().map(|&mult| mult as u64 * base);
+        let last = self.dim_mult.len() - 1;
+        let (mut inputs, mut positions, mut frames) = (None, whole, 1);
+        let level = |(index, width): (usize, u64)| {
+            let resampled = index < last;
+            let time = resampled && self.temperal_downsample[last - 1 - index];
+            let outputs = if resampled && !self.is_residual {
+                width / 2
+            } else {
+                width
+            };
+            let level = Level {
+                channels: [inputs.unwrap_or(width), width, outputs],
+                blocks: self.num_res_blocks as u64 + 1,
+                positions,
+                frames,
+                time,
+                resampled,
+                around: self.is_residual,
+            };
+            inputs = Some(outputs);
+            positions *= if resampled { 4 } else { 1 };
+            frames *= if time { 2 } else { 1 };
+            level
+        };
+        widths.enumerate().map(level).collect()
+    }
+}
