@@ -32,7 +32,7 @@ fn the_peak_is_the_foreseen_one() {
         ("tiny", "640x640", "17", "1", None),
         ("tiny", "640x640", "17", "1", Some(0.75)),
         ("tiny-ti2v", "768x768", "17", "1", None),
-        ("tiny-ti2v", "768x768", "17", "1", Some(0.75)),
+        ("tiny-ti2v", "768x768", "17", "1", Some(0.8)),
     ] {
         let place = place_of(name);
         let ask = [
