@@ -156,7 +156,9 @@ fn divided(plan: &Plan, shortcuts: &Shortcuts, model: &ModelFiles, tiles: Tiles)
     if let Some(decoding) = stages.last_mut() {
         decoding.activations += frames;
     }
-    stages.push(Stage::plain("writing", frames + WRITER * pixels / 3));
+    // Decoded frames are joined to those that are there before the encoder begins.
+    let writing = (2 * frames).max(frames + WRITER * pixels / 3);
+    stages.push(Stage::plain("writing", writing));
     Need {
         fixed: PROGRAM + about.loaded_bytes,
         stages,
