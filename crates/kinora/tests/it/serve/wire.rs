@@ -2,7 +2,7 @@
 
 use super::{Home, stripe};
 use serde_json::json;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 
 #[test]
@@ -159,14 +159,23 @@ fn multipart(name: &str, file: &[u8], prompt: &str) -> Vec<u8> {
 fn bodies_are_bounded() {
     let home = Home::new();
     let served = home.serve(0, &["--max-file", "1MB"]);
+    // A server that refuses a body before its end may close while the rest is still being sent: no answer is read then.
     let send = |path: &str, kind: &str, body: &[u8]| {
         let request = served.agent.post(format!("{}{path}", served.url));
-        super::read(
-            request
-                .header("content-type", kind)
-                .send(body)
-                .expect("an answer"),
-        )
+        match request.header("content-type", kind).send(body) {
+            Ok(answer) => Some(super::read(answer)),
+            Err(ureq::Error::Io(error)) => {
+                let closed = [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset];
+                assert!(closed.contains(&error.kind()), "{error}");
+                None
+            }
+            Err(error) => panic!("{error}"),
+        }
+    };
+    let refused = |answer: Option<super::Answer>| {
+        if let Some(answer) = answer {
+            assert_eq!(answer.status, 413, "{}", answer.text());
+        }
     };
     let form = "multipart/form-data; boundary=b";
     let large = send(
@@ -174,17 +183,20 @@ fn bodies_are_bounded() {
         form,
         &multipart("a.png", &vec![0; 2_000_000], "a"),
     );
-    assert_eq!(large.status, 413, "{}", large.text());
+    refused(large);
     let long = json!({ "prompt": "x".repeat(26 << 20) }).to_string();
     let long = send("/v1/videos", "application/json", long.as_bytes());
-    assert_eq!(long.status, 413, "{}", long.text());
+    refused(long);
     let parts: String = (0..300)
         .map(|n| format!("--b\r\nContent-Disposition: form-data; name=\"p{n}\"\r\n\r\n\r\n"))
         .collect();
     let many = send("/v1/videos", form, format!("{parts}--b--\r\n").as_bytes());
+    let many = many.expect("an answer");
     assert_eq!(many.status, 400, "{}", many.text());
     let cut = send("/v1/videos", form, b"--b\r\nContent-Disposition: form-da");
+    let cut = cut.expect("an answer");
     assert_eq!(cut.status, 400, "{}", cut.text());
+    assert_eq!(served.get("/v1/videos").json()["data"], json!([]));
 }
 
 #[test]
