@@ -49,17 +49,6 @@ pub struct ServeArgs {
     /// Address and port; 127.0.0.1:8686 if not given
     #[arg(long, value_name = "ADDRESS", env = "KINORA_LISTEN")]
     listen: Option<SocketAddr>,
-    #[command(flatten)]
-    #[serde(flatten)]
-    place: PlaceArgs,
-    /// A model, by its name or folder; give it several times. The first is the default; kinora-1 if none is given
-    #[arg(
-        long,
-        value_name = "NAME|DIR",
-        env = "KINORA_MODELS",
-        value_delimiter = ','
-    )]
-    model: Vec<String>,
     /// Another name for a model, as sora-2=kinora-1; give it several times. sora-2 and sora-2-pro mean the default one
     /// if nothing else is said
     #[arg(
@@ -72,12 +61,6 @@ pub struct ServeArgs {
     /// Let a size that a model can't make become the nearest that it was made for; videos say so in `mapped`
     #[arg(long, env = "KINORA_MAP_SIZES")]
     map_sizes: bool,
-    /// Delete results after this time, as 30d; without it, never
-    #[arg(long, value_name = "TIME", env = "KINORA_KEEP")]
-    keep: Option<String>,
-    /// How long a job may go on after the signal to stop, before it is handed back to the queue; 10s if not given
-    #[arg(long, value_name = "TIME", env = "KINORA_GRACE")]
-    grace: Option<String>,
     /// Largest file that is taken; 256MiB if not given
     #[arg(long, value_name = "SIZE", env = "KINORA_MAX_FILE")]
     max_file: Option<String>,
@@ -89,7 +72,34 @@ pub struct ServeArgs {
     allow_private_urls: bool,
     #[command(flatten)]
     #[serde(flatten)]
+    work: WorkArgs,
+    #[command(flatten)]
+    #[serde(flatten)]
+    place: PlaceArgs,
+    #[command(flatten)]
+    #[serde(flatten)]
     log: LogArgs,
+}
+
+/// What works at jobs, in a server or by itself.
+#[derive(Debug, Default, Args, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+#[command(next_help_heading = "Work")]
+struct WorkArgs {
+    /// A model, by its name or folder; give it several times. The first is the default; kinora-1 if none is given
+    #[arg(
+        long,
+        value_name = "NAME|DIR",
+        env = "KINORA_MODELS",
+        value_delimiter = ','
+    )]
+    model: Vec<String>,
+    /// Delete results after this time, as 30d; without it, never
+    #[arg(long, value_name = "TIME", env = "KINORA_KEEP")]
+    keep: Option<String>,
+    /// How long a job may go on after the signal to stop, before it is handed back to the queue; 10s if not given
+    #[arg(long, value_name = "TIME", env = "KINORA_GRACE")]
+    grace: Option<String>,
     /// For tests: paint stripes instead of asking a model, so many milliseconds a step
     #[arg(long, value_name = "MS", hide = true)]
     #[serde(skip)]
@@ -104,25 +114,10 @@ pub struct ServeArgs {
 pub struct WorkerArgs {
     #[command(flatten)]
     place: PlaceArgs,
-    /// A model that this machine works with; give it several times. kinora-1 if none is given
-    #[arg(
-        long,
-        value_name = "NAME|DIR",
-        env = "KINORA_MODELS",
-        value_delimiter = ','
-    )]
-    model: Vec<String>,
-    /// Delete results after this time, as 30d; without it, never
-    #[arg(long, value_name = "TIME", env = "KINORA_KEEP")]
-    keep: Option<String>,
-    /// How long a job may go on after the signal to stop, before it is handed back to the queue; 10s if not given
-    #[arg(long, value_name = "TIME", env = "KINORA_GRACE")]
-    grace: Option<String>,
+    #[command(flatten)]
+    work: WorkArgs,
     #[command(flatten)]
     log: LogArgs,
-    /// For tests: paint stripes instead of asking a model, so many milliseconds a step
-    #[arg(long, value_name = "MS", hide = true)]
-    stand_in: Option<u64>,
 }
 
 /// Find rows without files and files without rows, and mend what can be mended
@@ -150,16 +145,18 @@ impl ServeArgs {
             config: self.config,
             listen: self.listen.or(file.listen),
             place: self.place.or(file.place),
-            model: or(self.model, file.model),
+            work: WorkArgs {
+                model: or(self.work.model, file.work.model),
+                keep: self.work.keep.or(file.work.keep),
+                grace: self.work.grace.or(file.work.grace),
+                stand_in: self.work.stand_in,
+            },
             alias: or(self.alias, file.alias),
             map_sizes: self.map_sizes || file.map_sizes,
-            keep: self.keep.or(file.keep),
-            grace: self.grace.or(file.grace),
             max_file: self.max_file.or(file.max_file),
             no_worker: self.no_worker || file.no_worker,
             allow_private_urls: self.allow_private_urls || file.allow_private_urls,
             log: self.log.or(file.log),
-            stand_in: self.stand_in,
         }
     }
 
@@ -211,15 +208,15 @@ pub fn serve(args: ServeArgs) -> Result<()> {
     let listen = args
         .listen
         .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8686)));
-    let renderer = renderer(args.stand_in, &args.model)?;
+    let renderer = args.work.renderer()?;
     let server = |store, assets| -> Result<Server> {
         Ok(Server {
             store,
             assets,
             settings: args.settings(renderer.as_ref())?,
             renderer: Arc::clone(&renderer),
-            keep: keep(args.keep.as_deref())?,
-            grace: grace(args.grace.as_deref())?,
+            keep: args.work.keep()?,
+            grace: args.work.grace()?,
             worker: (!args.no_worker).then(worker_name),
         })
     };
@@ -242,7 +239,7 @@ pub fn serve(args: ServeArgs) -> Result<()> {
 /// Runs `kinora worker`.
 pub fn worker(args: WorkerArgs) -> Result<()> {
     args.log.start()?;
-    let renderer = renderer(args.stand_in, &args.model)?;
+    let renderer = args.work.renderer()?;
     runtime()?.block_on(async {
         let (store, assets) = args.place.open().await?;
         let worker = Worker {
@@ -255,8 +252,8 @@ pub fn worker(args: WorkerArgs) -> Result<()> {
                 .collect(),
             renderer,
             name: worker_name(),
-            keep: keep(args.keep.as_deref())?,
-            grace: grace(args.grace.as_deref())?,
+            keep: args.work.keep()?,
+            grace: args.work.grace()?,
             wake: Arc::new(Notify::new()),
             ended: Arc::new(Notify::new()),
             metrics: Arc::new(Metrics::new()),
@@ -290,14 +287,31 @@ pub fn doctor(args: DoctorArgs) -> Result<()> {
     })
 }
 
-fn renderer(stand_in: Option<u64>, models: &[String]) -> Result<Arc<dyn Renderer>> {
-    if let Some(milliseconds) = stand_in {
-        let step = Duration::from_millis(milliseconds);
-        return Ok(Arc::new(StandIn { step }));
+impl WorkArgs {
+    fn renderer(&self) -> Result<Arc<dyn Renderer>> {
+        if let Some(milliseconds) = self.stand_in {
+            let step = Duration::from_millis(milliseconds);
+            return Ok(Arc::new(StandIn { step }));
+        }
+        let default = [DEFAULT_MODEL.to_owned()];
+        let names = if self.model.is_empty() {
+            &default
+        } else {
+            &self.model[..]
+        };
+        Ok(Arc::new(EngineRenderer::open(names)?))
     }
-    let default = [DEFAULT_MODEL.to_owned()];
-    let names = if models.is_empty() { &default } else { models };
-    Ok(Arc::new(EngineRenderer::open(names)?))
+
+    fn keep(&self) -> Result<Option<Duration>> {
+        let keep = self.keep.as_deref();
+        keep.map(|text| flag("--keep", time(text))).transpose()
+    }
+
+    fn grace(&self) -> Result<Duration> {
+        let given = self.grace.as_deref();
+        let given = given.map(|text| flag("--grace", time(text))).transpose()?;
+        Ok(given.unwrap_or(GRACE))
+    }
 }
 
 /// No other worker's name: of this machine, this process and this moment.
@@ -305,13 +319,4 @@ fn worker_name() -> String {
     let host = sysinfo::System::host_name().unwrap_or_else(|| "worker".to_owned());
     let time = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
     format!("{host}-{}-{}", std::process::id(), time.as_micros())
-}
-
-fn keep(text: Option<&str>) -> Result<Option<Duration>> {
-    text.map(|text| flag("--keep", time(text))).transpose()
-}
-
-fn grace(text: Option<&str>) -> Result<Duration> {
-    let given = text.map(|text| flag("--grace", time(text))).transpose()?;
-    Ok(given.unwrap_or(GRACE))
 }
