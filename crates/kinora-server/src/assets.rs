@@ -2,10 +2,10 @@
 //!
 //! A file belongs to one job alone, so that deleting a job deletes its files and nothing of another key's.
 
+use crate::bucket::Bucket;
 use crate::store::Asset;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
-use object_store::buffered::BufWriter;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Place;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
@@ -16,15 +16,20 @@ use std::io::{self, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::io::AsyncWriteExt;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// Bytes that are hashed and sent at once.
-const PART: usize = 1 << 20;
+/// Bytes that are sent at once; a bucket takes no parts of less than 5 MiB.
+const PART: usize = 8 << 20;
+/// Bytes that are hashed at once.
+const HASHED: usize = 1 << 20;
 
 /// The store of files.
 #[derive(Clone, Debug)]
 pub struct Assets {
     store: Arc<dyn ObjectStore>,
+    /// Where they lie, if that is a folder.
+    folder: Option<PathBuf>,
 }
 
 /// Why a file can't be kept or read.
@@ -33,6 +38,14 @@ pub enum AssetError {
     /// The store refuses.
     #[error("the store of files fails: {0}")]
     Store(#[from] object_store::Error),
+    /// A file is not what was kept.
+    #[error("the file {sha256} of {job} is not what was kept")]
+    Changed {
+        /// Whose.
+        job: String,
+        /// The hash that it had.
+        sha256: String,
+    },
     /// This machine refuses.
     #[error("{} can't be read or written: {source}", path.display())]
     Io {
@@ -41,6 +54,16 @@ pub enum AssetError {
         /// Why.
         source: io::Error,
     },
+}
+
+impl AssetError {
+    /// Whether the same may succeed a little later.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::Store(object_store::Error::NotFound { .. }) | Self::Changed { .. } => false,
+            Self::Store(_) | Self::Io { .. } => true,
+        }
+    }
 }
 
 impl Assets {
@@ -55,6 +78,22 @@ impl Assets {
             .with_automatic_cleanup(true);
         Ok(Self {
             store: Arc::new(store),
+            folder: Some(path.to_owned()),
+        })
+    }
+
+    /// Files in a bucket, which must be there.
+    ///
+    /// # Errors
+    /// When it can't be reached, or may not be read.
+    pub async fn bucket(bucket: &Bucket) -> Result<Self, AssetError> {
+        let store = bucket.open()?;
+        if let Some(found) = store.list(None).next().await {
+            found?;
+        }
+        Ok(Self {
+            store,
+            folder: None,
         })
     }
 
@@ -68,18 +107,32 @@ impl Assets {
         let asset = hashed.map_err(|e| io_error(file, io::Error::other(e)))??;
         let opened = tokio::fs::File::open(file).await;
         let mut from = opened.map_err(|e| io_error(file, e))?;
-        let mut to = BufWriter::with_capacity(Arc::clone(&self.store), place(job, &asset), PART);
-        let sent = async {
-            tokio::io::copy(&mut from, &mut to).await?;
-            to.shutdown().await
-        };
-        match sent.await {
-            Ok(()) => Ok(asset),
-            Err(error) => {
-                let _ = to.abort().await; // the error that is told is the first one
-                Err(io_error(file, error))
-            }
+        let place = place(job, &asset);
+        if asset.bytes <= PART as u64 {
+            let whole = part(&mut from, file).await?;
+            self.store.put(&place, whole.into()).await?;
+            return Ok(asset);
         }
+        let mut upload = self.store.put_multipart(&place).await?;
+        let sent = async {
+            loop {
+                let part = part(&mut from, file).await?;
+                if part.is_empty() {
+                    break Ok(());
+                }
+                upload.put_part(part.into()).await?;
+            }
+        };
+        let sent: Result<(), AssetError> = sent.await;
+        let ended = match sent {
+            Ok(()) => upload.complete().await.map_err(AssetError::from),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = ended {
+            let _ = upload.abort().await; // the error that is told is the first one
+            return Err(error);
+        }
+        Ok(asset)
     }
 
     /// Keeps a job's file for another job too.
@@ -99,11 +152,20 @@ impl Assets {
         let mut stream = self.read(job, asset, None).await?;
         let created = tokio::fs::File::create(to).await;
         let mut file = created.map_err(|e| io_error(to, e))?;
+        let mut sha256 = Sha256::new();
         while let Some(bytes) = stream.next().await {
             let bytes = bytes?;
+            sha256.update(&bytes);
             file.write_all(&bytes).await.map_err(|e| io_error(to, e))?;
         }
-        file.flush().await.map_err(|e| io_error(to, e))
+        file.flush().await.map_err(|e| io_error(to, e))?;
+        if format!("{:x}", sha256.finalize()) != asset.sha256 {
+            return Err(AssetError::Changed {
+                job: job.to_owned(),
+                sha256: asset.sha256.clone(),
+            });
+        }
+        Ok(())
     }
 
     /// The bytes of a job's file, or a range of them.
@@ -152,7 +214,47 @@ impl Assets {
                 Err(error) => return Err(error.into()),
             }
         }
+        // What a killed program began to write is not listed.
+        if let Some(folder) = &self.folder {
+            let path = folder.join(Place::from(job).as_ref());
+            match tokio::fs::remove_dir_all(&path).await {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(io_error(&path, error));
+                }
+                _ => {}
+            }
+        }
         Ok(())
+    }
+
+    /// Files of which a part was written when the program was killed, and which nothing has touched for so long, as paths
+    /// below the folder. A bucket does not show its own.
+    ///
+    /// # Errors
+    /// When the folder can't be read.
+    pub async fn unfinished(&self, untouched: Duration) -> Result<Vec<String>, AssetError> {
+        let Some(folder) = self.folder.clone() else {
+            return Ok(Vec::new());
+        };
+        let path = folder.clone();
+        let look = move || unfinished(&folder, untouched).map_err(|e| io_error(&folder, e));
+        let looked = tokio::task::spawn_blocking(look).await;
+        looked.map_err(|e| io_error(&path, io::Error::other(e)))?
+    }
+
+    /// Removes what [`Assets::unfinished`] found.
+    ///
+    /// # Errors
+    /// When it can't be removed.
+    pub async fn remove_unfinished(&self, file: &str) -> Result<(), AssetError> {
+        let Some(folder) = &self.folder else {
+            return Ok(());
+        };
+        let path = folder.join(file);
+        match tokio::fs::remove_file(&path).await {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error(&path, error)),
+            _ => Ok(()),
+        }
     }
 
     /// Each job that has files here, with the seconds since 1970 at which the last of them was written.
@@ -178,11 +280,43 @@ fn place(job: &str, asset: &Asset) -> Place {
     Place::from_iter([job, &asset.sha256])
 }
 
+/// The next bytes of a file, as many as are sent at once; none at its end.
+async fn part(from: &mut tokio::fs::File, path: &Path) -> Result<Bytes, AssetError> {
+    let mut part = Vec::new();
+    let mut next = from.take(PART as u64);
+    let read = next.read_to_end(&mut part).await;
+    read.map_err(|e| io_error(path, e))?;
+    Ok(part.into())
+}
+
+/// A file is written as `name#number` before it has its name.
+fn unfinished(folder: &Path, untouched: Duration) -> io::Result<Vec<String>> {
+    let mut found = Vec::new();
+    for job in fs::read_dir(folder)? {
+        let job = job?;
+        if !job.file_type()?.is_dir() {
+            continue;
+        }
+        for file in fs::read_dir(job.path())? {
+            let file = file?;
+            let (job, name) = (job.file_name(), file.file_name());
+            let (job, name) = (job.to_string_lossy(), name.to_string_lossy());
+            let numbered = |(_, number): (&str, &str)| number.bytes().all(|b| b.is_ascii_digit());
+            let age = file.metadata()?.modified()?.elapsed().unwrap_or_default();
+            if name.split_once('#').is_some_and(numbered) && age > untouched {
+                found.push(format!("{job}/{name}"));
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
 fn hash(path: &Path) -> Result<Asset, AssetError> {
     let failed = |e| io_error(path, e);
     let mut file = File::open(path).map_err(failed)?;
     let (mut sha256, mut bytes) = (Sha256::new(), 0);
-    let mut part = vec![0; PART];
+    let mut part = vec![0; HASHED];
     loop {
         let read = file.read(&mut part).map_err(failed)?;
         if read == 0 {

@@ -3,10 +3,10 @@
 use crate::assets::{AssetError, Assets};
 use crate::store::{Store, StoreError};
 use serde::Serialize;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
-/// Files younger than this may belong to a request that is being accepted, in seconds.
-const YOUNG: i64 = 600;
+/// Files younger than this may belong to a request that is being accepted, or may still be written.
+const YOUNG: Duration = Duration::from_secs(600);
 
 /// Examines a server's record and files; the server may run meanwhile.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub struct Findings {
     pub without_files: Vec<String>,
     /// Folders of files that belong to no row.
     pub without_rows: Vec<String>,
+    /// Files of which a part was written when a program was killed.
+    pub unfinished: Vec<String>,
 }
 
 /// Why an examination ended.
@@ -40,7 +42,7 @@ pub enum DoctorError {
 impl Findings {
     /// Whether nothing is wrong.
     pub fn is_well(&self) -> bool {
-        self.without_files.is_empty() && self.without_rows.is_empty()
+        self.without_files.is_empty() && self.without_rows.is_empty() && self.unfinished.is_empty()
     }
 
     /// A line for each, for people.
@@ -53,7 +55,9 @@ impl Findings {
             files.map(|id| format!("{id} is completed, but not all of its files are there"));
         let rows = self.without_rows.iter();
         let rows = rows.map(|id| format!("the files of {id} belong to nothing in the record"));
-        files.chain(rows).collect()
+        let unfinished = self.unfinished.iter();
+        let unfinished = unfinished.map(|file| format!("{file} was not written to its end"));
+        files.chain(rows).chain(unfinished).collect()
     }
 }
 
@@ -76,16 +80,18 @@ impl Doctor {
                 }
             }
         }
-        let now = UNIX_EPOCH.elapsed().unwrap_or_default().as_secs() as i64;
+        let now = UNIX_EPOCH.elapsed().unwrap_or_default();
+        let young = now.saturating_sub(YOUNG).as_secs() as i64;
         for (id, written) in self.assets.jobs().await? {
-            if now - written > YOUNG && !self.store.known(&id).await? {
+            if written < young && !self.store.known(&id).await? {
                 findings.without_rows.push(id);
             }
         }
+        findings.unfinished = self.assets.unfinished(YOUNG).await?;
         Ok(findings)
     }
 
-    /// Lets videos without files fail with a reason, and removes files without a row.
+    /// Lets videos without files fail with a reason, and removes files without a row and unfinished ones.
     ///
     /// # Errors
     /// When the record or the files can't be written.
@@ -95,6 +101,9 @@ impl Doctor {
         }
         for id in &findings.without_rows {
             self.assets.remove(id).await?;
+        }
+        for file in &findings.unfinished {
+            self.assets.remove_unfinished(file).await?;
         }
         Ok(())
     }

@@ -7,6 +7,7 @@
 mod app;
 mod assets;
 mod batches;
+mod bucket;
 mod doctor;
 mod fetch;
 mod http;
@@ -22,9 +23,10 @@ mod worker;
 
 pub use app::{App, Caller, Settings};
 pub use assets::{AssetError, Assets};
+pub use bucket::{Bucket, BucketKeys};
 pub use doctor::{Doctor, DoctorError, Findings};
 pub use fetch::{FetchError, Reach};
-pub use http::{document, router};
+pub use http::{Watch, document, router};
 pub use metrics::Metrics;
 pub use serve::{ServeError, Server};
 pub use stand_in::StandIn;

@@ -35,13 +35,15 @@ pub struct Server {
     pub grace: Duration,
     /// The name of its worker, of no other worker; `None` leaves the work to others.
     pub worker: Option<String>,
+    /// The least priority of its worker's jobs; `None` is any.
+    pub min_priority: Option<i64>,
 }
 
 /// Why a server can't run.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The address is taken or not this machine's.
-    #[error("can't listen on {address}: {source}; name another address with --listen")]
+    #[error("can't listen on {address}: {source}; name another address")]
     Listen {
         /// The address.
         address: SocketAddr,
@@ -73,12 +75,7 @@ impl Server {
         stop: watch::Receiver<bool>,
         ready: impl FnOnce(SocketAddr),
     ) -> Result<(), ServeError> {
-        if !address.ip().is_loopback() && !self.store.has_keys().await? {
-            return Err(ServeError::Open(address));
-        }
-        let failed = |source| ServeError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
+        let listener = listen(&self.store, address, ready).await?;
         let (wake, metrics) = (Arc::new(Notify::new()), Arc::new(Metrics::new()));
         let ended = Arc::new(Notify::new());
         let worker = self.worker.map(|name| Worker {
@@ -87,6 +84,7 @@ impl Server {
             renderer: Arc::clone(&self.renderer),
             name,
             models: names(self.renderer.as_ref()),
+            min_priority: self.min_priority,
             keep: self.keep,
             grace: self.grace,
             wake: Arc::clone(&wake),
@@ -110,7 +108,6 @@ impl Server {
         );
         let app = Arc::new(app);
         let batches = tokio::spawn(crate::batches::run(Arc::clone(&app)));
-        ready(address);
         let served = axum::serve(listener, router(app))
             .with_graceful_shutdown(stopped(stop))
             .await;
@@ -126,13 +123,28 @@ impl Server {
     }
 }
 
+/// Listens on `address`, if its callers can be told apart or are all of this machine. `ready` hears the address.
+pub(crate) async fn listen(
+    store: &Store,
+    address: SocketAddr,
+    ready: impl FnOnce(SocketAddr),
+) -> Result<TcpListener, ServeError> {
+    if !address.ip().is_loopback() && !store.has_keys().await? {
+        return Err(ServeError::Open(address));
+    }
+    let failed = |source| ServeError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    ready(listener.local_addr().map_err(failed)?);
+    Ok(listener)
+}
+
 /// The names of a renderer's models.
 pub(crate) fn names(renderer: &dyn Renderer) -> Vec<String> {
     let cards = renderer.models();
     cards.into_iter().map(|card| card.name).collect()
 }
 
-async fn stopped(mut stop: watch::Receiver<bool>) {
+pub(crate) async fn stopped(mut stop: watch::Receiver<bool>) {
     // Without a sender, nobody will ask for the end, and that is an end too.
     let _ = stop.wait_for(|stop| *stop).await;
 }

@@ -17,6 +17,8 @@ use std::time::Duration;
 /// Its name as a model.
 const NAME: &str = "stand-in";
 const STEPS: u32 = 10;
+/// Parts in which it acts as if it decoded.
+const DECODED: u32 = 3;
 const SIZE: Size = Size {
     width: 64,
     height: 32,
@@ -27,22 +29,31 @@ const MAX_FRAMES: u32 = 1440;
 const FPS: u32 = 12;
 
 /// The stand-in.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct StandIn {
     /// How long a step takes.
     pub step: Duration,
+    /// The models that it stands in for; none is its own name.
+    pub models: Vec<String>,
 }
 
 impl Renderer for StandIn {
     fn models(&self) -> Vec<ModelCard> {
-        vec![ModelCard {
-            name: NAME.into(),
+        let own = [NAME.to_owned()];
+        let names = if self.models.is_empty() {
+            &own
+        } else {
+            &self.models[..]
+        };
+        let card = |name: &String| ModelCard {
+            name: name.clone(),
             owned_by: "nobody: it paints stripes, for tests".into(),
             size: SIZE,
             multiple: MULTIPLE,
             fps: f64::from(FPS),
             max_frames: MAX_FRAMES,
-        }]
+        };
+        names.iter().map(card).collect()
     }
 
     fn plan(&self, request: &RenderRequest, inputs: &Inputs) -> Result<RenderSpec, RenderError> {
@@ -112,18 +123,22 @@ impl Renderer for StandIn {
         let says = |word: &str| spec.request.prompt.contains(word);
         let steps = spec.request.steps.unwrap_or(STEPS);
         let step = self.step * if says("[slow]") { 50 } else { 1 };
-        for done in 0..=steps {
+        let mut go = |stage, done, of| {
             if cancel.load(Ordering::Relaxed) {
                 return Err(RenderError::Cancelled);
             }
-            on_progress(Progress {
-                stage: Stage::Sampling,
-                done,
-                of: steps,
-            });
+            on_progress(Progress { stage, done, of });
+            Ok(())
+        };
+        for done in 0..=steps {
+            go(Stage::Sampling, done, steps)?;
             if done == steps / 2 {
                 misbehave(&says)?;
             }
+            sleep(step);
+        }
+        for done in 0..=DECODED {
+            go(Stage::Decoding, done, DECODED)?;
             sleep(step);
         }
         let (width, height) = (spec.size.width, spec.size.height);

@@ -11,13 +11,14 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{interval, sleep};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 /// How often a worker gives a sign of life, and learns whether to go on.
 const BEAT: Duration = Duration::from_millis(300);
@@ -41,6 +42,8 @@ pub struct Worker {
     pub name: String,
     /// The models that it works with.
     pub models: Vec<String>,
+    /// The least priority of its jobs; `None` is any.
+    pub min_priority: Option<i64>,
     /// How long results are kept; `None` is until they are deleted.
     pub keep: Option<Duration>,
     /// How long a job may go on once the worker is to stop.
@@ -56,7 +59,7 @@ pub struct Worker {
 /// What became of a job.
 #[derive(Debug)]
 enum End {
-    Done(Rendered),
+    Done,
     /// Another has it, or nobody wants it any more.
     Lost,
     /// The worker is to stop.
@@ -88,7 +91,10 @@ impl Worker {
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut away = false;
         while !*stop.borrow() {
-            match self.store.claim(&self.name, &self.models).await {
+            let claimed = self
+                .store
+                .claim(&self.name, &self.models, self.min_priority);
+            match claimed.await {
                 Ok(Some((job, lease))) => self.work(&job, &lease, stop.clone()).await,
                 Ok(None) => {
                     tokio::select! {
@@ -114,17 +120,10 @@ impl Worker {
     async fn work(&self, job: &Job, lease: &Lease, stop: watch::Receiver<bool>) {
         let began = Instant::now();
         tracing::info!(video = job.id, attempt = lease.attempt, "begun");
-        let end = match self.render(job, lease, stop).await {
-            Ok(end) => end,
-            Err(error) => End::Failed(failure("server_error", error.to_string())),
-        };
-        let end = match end {
-            End::Done(rendered) => self.deliver(lease, rendered).await,
-            other => other,
-        };
+        let end = self.carry_out(job, lease, stop).await;
         let seconds = began.elapsed().as_secs_f64();
         match end {
-            End::Done(_) => {
+            End::Done => {
                 self.metrics.job("completed");
                 tracing::info!(video = job.id, seconds, "completed");
             }
@@ -135,6 +134,7 @@ impl Worker {
                     seconds,
                     "stopped: cancelled, deleted or another's"
                 );
+                self.clear(&job.id).await;
             }
             End::Stopped => {
                 tracing::info!(video = job.id, seconds, "handed back");
@@ -159,61 +159,98 @@ impl Worker {
         self.ended.notify_one();
     }
 
-    /// Renders on a thread of its own, and gives signs of life beside it.
+    /// Works at a job under signs of life, from the fetching of its inputs to the record of its result.
+    async fn carry_out(&self, job: &Job, lease: &Lease, stop: watch::Receiver<bool>) -> End {
+        let cancel = Arc::new(AtomicBool::new(false));
+        let (progress, seen) = watch::channel(None);
+        let mut over = pin!(self.over(lease, seen, stop));
+        let rendered = {
+            let mut rendering = pin!(self.render(job, &cancel, progress.clone()));
+            tokio::select! {
+                rendered = &mut rendering => rendered,
+                end = &mut over => {
+                    cancel.store(true, Ordering::Relaxed);
+                    let _ = rendering.await; // the next job finds the machine free
+                    return end;
+                }
+            }
+        };
+        let rendered = match rendered {
+            Ok(rendered) => rendered,
+            Err(failure) => return End::Failed(failure),
+        };
+        tokio::select! {
+            end = self.deliver(lease, rendered, &progress) => end,
+            end = &mut over => end,
+        }
+    }
+
+    /// Gives signs of life until the job is another's or nobody's, or the worker is to stop and its grace is over.
+    async fn over(
+        &self,
+        lease: &Lease,
+        mut seen: watch::Receiver<Option<Progress>>,
+        mut stop: watch::Receiver<bool>,
+    ) -> End {
+        let mut beats = interval(BEAT);
+        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let beating = async {
+            loop {
+                beats.tick().await;
+                let progress = *seen.borrow_and_update();
+                match self.store.beat(lease, progress).await {
+                    Ok(Beat::Go) => {}
+                    Ok(Beat::Lost) => break,
+                    // The lease may end; the result counts if nobody takes the job until then.
+                    Err(error) => tracing::warn!(%error, "no sign of life"),
+                }
+            }
+        };
+        let stopping = async {
+            if stop.wait_for(|stop| *stop).await.is_err() {
+                std::future::pending::<()>().await; // nobody will ask for it any more
+            }
+            sleep(self.grace).await;
+        };
+        tokio::select! {
+            () = beating => End::Lost,
+            () = stopping => End::Stopped,
+        }
+    }
+
+    /// Renders on a thread of its own.
     async fn render(
         &self,
         job: &Job,
-        lease: &Lease,
-        mut stop: watch::Receiver<bool>,
-    ) -> Result<End, WorkError> {
+        cancel: &Arc<AtomicBool>,
+        progress: watch::Sender<Option<Progress>>,
+    ) -> Result<Rendered, Failure> {
+        let (_folder, inputs) = self.inputs(job).await.map_err(|error| {
+            failure(
+                "server_error",
+                format!("what was sent can't be read: {error}"),
+            )
+        })?;
+        let rendered = self.start(job, inputs, Arc::clone(cancel), progress).await;
+        rendered
+            .unwrap_or_else(|error| Err(RenderError::Failed(format!("the work ended: {error}"))))
+            .map_err(|error| match error {
+                RenderError::Cancelled => Failure::cancelled(),
+                RenderError::Refused { message, .. } => failure("invalid_request", message),
+                RenderError::Failed(message) => failure("server_error", message),
+            })
+    }
+
+    /// Brings a job's inputs to this machine.
+    async fn inputs(&self, job: &Job) -> Result<(TempDir, Inputs), WorkError> {
         let folder = tempfile::tempdir()?;
         let mut inputs = Inputs::new();
         for (role, asset) in &job.asked.inputs {
             let path = folder.path().join(&asset.sha256);
-            self.assets.fetch(&job.id, asset, &path).await?;
+            patiently(|| self.assets.fetch(&job.id, asset, &path)).await?;
             inputs.insert(*role, path);
         }
-        let cancel = Arc::new(AtomicBool::new(false));
-        let (progress, mut seen) = watch::channel(None);
-        let mut thread = self.start(job, inputs, Arc::clone(&cancel), progress);
-        let mut beats = interval(BEAT);
-        let (mut lost, mut stopped) = (false, false);
-        let mut give_back_at = None;
-        let rendered = loop {
-            tokio::select! {
-                rendered = &mut thread => break rendered,
-                _ = beats.tick() => {
-                    let progress = *seen.borrow_and_update();
-                    match self.store.beat(lease, progress).await {
-                        Ok(Beat::Go) => {}
-                        Ok(Beat::Lost) => {
-                            lost = true;
-                            cancel.store(true, Ordering::Relaxed);
-                        }
-                        // The lease may end; the result counts if nobody takes the job until then.
-                        Err(error) => tracing::warn!(%error, "no sign of life"),
-                    }
-                    if give_back_at.is_some_and(|at| Instant::now() >= at) {
-                        stopped = true;
-                        cancel.store(true, Ordering::Relaxed);
-                    }
-                }
-                _ = stop.changed(), if give_back_at.is_none() => {
-                    give_back_at = Some(Instant::now() + self.grace);
-                }
-            }
-        };
-        Ok(match rendered {
-            _ if lost => End::Lost,
-            Ok(Ok(rendered)) => End::Done(rendered),
-            Ok(Err(RenderError::Cancelled)) if stopped => End::Stopped,
-            Ok(Err(RenderError::Cancelled)) => End::Failed(Failure::cancelled()),
-            Ok(Err(RenderError::Refused { message, .. })) => {
-                End::Failed(failure("invalid_request", message))
-            }
-            Ok(Err(RenderError::Failed(message))) => End::Failed(failure("server_error", message)),
-            Err(error) => End::Failed(failure("server_error", format!("the work ended: {error}"))),
-        })
+        Ok((folder, inputs))
     }
 
     /// The thread that renders. A panic there is the job's failure and nothing more.
@@ -243,39 +280,46 @@ impl Worker {
     }
 
     /// Writes the result's files, then records them: files without a row can be found, rows without files must not be.
-    async fn deliver(&self, lease: &Lease, rendered: Rendered) -> End {
+    async fn deliver(
+        &self,
+        lease: &Lease,
+        rendered: Rendered,
+        progress: &watch::Sender<Option<Progress>>,
+    ) -> End {
         let began = Instant::now();
-        let progress = Progress {
+        progress.send_replace(Some(Progress {
             stage: Stage::Encoding,
             done: 0,
             of: 1,
-        };
-        let encode = tokio::task::spawn_blocking(move || {
-            Files::write(&rendered).map(|files| (files, rendered))
-        });
-        let keeping = async {
-            let (files, rendered) = encode.await.map_err(io::Error::other)??;
-            let outcome = self.keep_files(lease, &files).await?;
-            let complete = || self.store.complete(lease, &outcome, self.keep);
-            let held = patiently(complete).await?;
-            Ok::<_, WorkError>(if held { End::Done(rendered) } else { End::Lost })
-        };
-        tokio::pin!(keeping);
-        let mut beats = interval(BEAT);
-        loop {
-            tokio::select! {
-                end = &mut keeping => {
-                    self.metrics.stage(Stage::Encoding, began.elapsed());
-                    return end.unwrap_or_else(|error| {
-                        End::Failed(failure("server_error", format!("the result can't be kept: {error}")))
-                    });
-                }
-                _ = beats.tick() => {
-                    if let Err(error) = self.store.beat(lease, Some(progress)).await {
-                        tracing::warn!(%error, "no sign of life");
-                    }
-                }
+        }));
+        let end = self.record(lease, rendered).await;
+        self.metrics.stage(Stage::Encoding, began.elapsed());
+        end.unwrap_or_else(|error| {
+            End::Failed(failure(
+                "server_error",
+                format!("the result can't be kept: {error}"),
+            ))
+        })
+    }
+
+    async fn record(&self, lease: &Lease, rendered: Rendered) -> Result<End, WorkError> {
+        let encode = tokio::task::spawn_blocking(move || Files::write(&rendered));
+        let files = encode.await.map_err(io::Error::other)??;
+        let outcome = self.keep_files(lease, &files).await?;
+        let held = patiently(|| self.store.complete(lease, &outcome, self.keep)).await?;
+        Ok(if held { End::Done } else { End::Lost })
+    }
+
+    /// Removes what was kept for a job that was deleted meanwhile.
+    async fn clear(&self, job: &str) {
+        let cleared = async {
+            if !self.store.known(job).await? {
+                self.assets.remove(job).await?;
             }
+            Ok::<_, WorkError>(())
+        };
+        if let Err(error) = cleared.await {
+            tracing::warn!(%error, video = job, "files of a deleted video may be left; `kinora doctor` finds them");
         }
     }
 
@@ -322,14 +366,31 @@ impl Files {
     }
 }
 
+/// An error after which the same may succeed a little later.
+trait Passing: std::fmt::Display {
+    fn may_pass(&self) -> bool;
+}
+
+impl Passing for AssetError {
+    fn may_pass(&self) -> bool {
+        self.may_pass()
+    }
+}
+
+impl Passing for StoreError {
+    fn may_pass(&self) -> bool {
+        matches!(self, Self::Database(_))
+    }
+}
+
 /// Does something that may fail for a while, again and again until it does or [`HOLD`] is over.
-async fn patiently<T, E: std::fmt::Display, F: Future<Output = Result<T, E>>>(
+async fn patiently<T, E: Passing, F: Future<Output = Result<T, E>>>(
     mut act: impl FnMut() -> F,
 ) -> Result<T, E> {
     let began = Instant::now();
     loop {
         match act().await {
-            Err(error) if began.elapsed() < HOLD => {
+            Err(error) if error.may_pass() && began.elapsed() < HOLD => {
                 tracing::warn!(%error, "trying again in a second");
                 sleep(PAUSE).await;
             }

@@ -31,6 +31,7 @@ mod kept;
 mod library;
 mod loras;
 mod machine;
+mod place;
 mod progress;
 mod prompting;
 mod renderer;

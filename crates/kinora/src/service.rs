@@ -1,44 +1,16 @@
-//! What `serve`, `worker`, `keys` and `doctor` have in common: where the record and the files are, logs, the signal to stop.
+//! What `serve`, `worker`, `keys` and `doctor` have in common: settings, logs, the signal to stop.
 
 use crate::failure::BadInput;
-use crate::machine;
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow};
 use clap::{Args, ValueEnum};
-use kinora_server::Assets;
-use kinora_server::store::{Database, Store};
 use serde::Deserialize;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tracing_subscriber::filter::LevelFilter;
-
-/// How long a worker is believed to be at its job without a sign of life, if the operator does not say.
-const LEASE: Duration = Duration::from_secs(15);
-
-/// Where the record of jobs and their files are
-#[derive(Clone, Debug, Default, Args, Deserialize)]
-#[serde(rename_all = "kebab-case", default)]
-#[command(next_help_heading = "Where things are kept")]
-pub struct PlaceArgs {
-    /// Folder of the record and the files; `kinora/server` in the folder for data if not given
-    #[arg(long, value_name = "DIR", global = true, env = "KINORA_DATA")]
-    pub data: Option<PathBuf>,
-    /// A PostgreSQL database for the record, as postgres://user:password@host/name, instead of SQLite
-    #[arg(
-        long,
-        value_name = "URL",
-        global = true,
-        env = "KINORA_DATABASE",
-        hide_env_values = true
-    )]
-    pub database: Option<String>,
-    /// How long a worker that gives no sign of life is waited for before another takes its job; 15s if not given
-    #[arg(long, value_name = "TIME", global = true, env = "KINORA_LEASE")]
-    pub lease: Option<String>,
-}
 
 /// How the program tells what it does
 #[derive(Clone, Debug, Default, Args, Deserialize)]
@@ -63,56 +35,6 @@ pub enum LogFormat {
     Json,
 }
 
-impl PlaceArgs {
-    /// These, and from `file` what is not given here.
-    pub fn or(self, file: Self) -> Self {
-        Self {
-            data: self.data.or(file.data),
-            database: self.database.or(file.database),
-            lease: self.lease.or(file.lease),
-        }
-    }
-
-    /// Opens the record and the store of files.
-    pub async fn open(&self) -> Result<(Store, Assets)> {
-        let folder = self.folder()?;
-        fs::create_dir_all(&folder)
-            .with_context(|| format!("can't make the folder {}", folder.display()))?;
-        let lease = self
-            .lease
-            .as_deref()
-            .map(|text| flag("--lease", time(text)));
-        let lease = lease.transpose()?.unwrap_or(LEASE);
-        let database = match &self.database {
-            Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
-                Database::Postgres(url.clone())
-            }
-            Some(_) => bail!(BadInput(
-                "--database is an address that begins with postgres://; without it, SQLite is used"
-                    .to_owned()
-            )),
-            None => Database::Sqlite(folder.join("kinora.db")),
-        };
-        let store = Store::open(&database, lease)
-            .await
-            .context("the record can't be opened")?;
-        let files = folder.join("files");
-        let assets = Assets::folder(&files);
-        let assets = assets.with_context(|| format!("{} can't be used", files.display()))?;
-        Ok((store, assets))
-    }
-
-    fn folder(&self) -> Result<PathBuf> {
-        let otherwise = || machine::data_folder().map(|folder| folder.join("server"));
-        self.data.clone().or_else(otherwise).ok_or_else(|| {
-            anyhow!(BadInput(
-                "there is no home folder to keep the server's data in; name a folder with --data"
-                    .to_owned()
-            ))
-        })
-    }
-}
-
 impl LogArgs {
     /// These, and from `file` what is not given here.
     pub fn or(self, file: Self) -> Self {
@@ -132,6 +54,8 @@ impl LogArgs {
         })?;
         let logs = tracing_subscriber::fmt()
             .with_writer(io::stderr)
+            // It would tell stderr that stderr can't be written, and panic at that: logs may lie on a full disk.
+            .log_internal_errors(false)
             .with_max_level(level)
             .with_target(false);
         let started = match self.log_format.unwrap_or(LogFormat::Text) {

@@ -34,7 +34,7 @@ pub(super) async fn metrics(
 }
 
 /// Bytes of memory that this process holds.
-fn memory() -> Option<u64> {
+pub(super) fn memory() -> Option<u64> {
     let own = sysinfo::get_current_pid().ok()?;
     let mut system = System::new();
     let memory = ProcessRefreshKind::nothing().with_memory();

@@ -10,9 +10,10 @@ mod health;
 mod models;
 mod parts;
 mod videos;
+mod watch;
 
 use crate::app::{App, Caller};
-use crate::store::Scope;
+use crate::store::{Scope, Store};
 use crate::wire::{ApiError, ErrorBody};
 use axum::extract::{DefaultBodyLimit, FromRequestParts, MatchedPath, Request, State};
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
@@ -23,13 +24,15 @@ use axum::response::{Html, Response};
 use axum::{Json, Router, routing::get};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{self, Content, OpenApi as Document, Ref, RefOr, ResponseBuilder};
 use utoipa::{IntoResponses, Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+pub use watch::Watch;
 
 /// Statuses that any request may be answered with.
 const REFUSALS: [(&str, &str); 9] = [
@@ -151,11 +154,18 @@ impl FromRequestParts<Arc<App>> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
-        if !app.keyed.load(Ordering::Relaxed) {
-            if !app.store.has_keys().await? {
+        Self::admit(parts, &app.store, &app.keyed).await
+    }
+}
+
+impl Caller {
+    /// Who asks, if they may. `keyed` remembers that there are keys.
+    async fn admit(parts: &Parts, store: &Store, keyed: &AtomicBool) -> Result<Self, ApiError> {
+        if !keyed.load(Ordering::Relaxed) {
+            if !store.has_keys().await? {
                 return local(&parts.headers);
             }
-            app.keyed.store(true, Ordering::Relaxed);
+            keyed.store(true, Ordering::Relaxed);
         }
         let header = parts.headers.get(AUTHORIZATION);
         let secret = header
@@ -168,7 +178,7 @@ impl FromRequestParts<Arc<App>> for Caller {
                 "send your API key as Authorization: Bearer KEY",
             ));
         };
-        let key = app.store.key(secret).await?;
+        let key = store.key(secret).await?;
         let key = key.ok_or_else(|| {
             ApiError::unauthorised("this API key is not known or was revoked; ask the operator")
         })?;

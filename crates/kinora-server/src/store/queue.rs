@@ -29,7 +29,8 @@ pub enum Beat {
 }
 
 impl Store {
-    /// The next job for a worker that has these models: one that waits, or one whose worker gives no sign of life.
+    /// The next job for a worker that has these models and takes jobs of this priority and above: one that waits, or one
+    /// whose worker gives no sign of life.
     ///
     /// # Errors
     /// When the database fails.
@@ -37,9 +38,10 @@ impl Store {
         &self,
         worker: &str,
         models: &[String],
+        min_priority: Option<i64>,
     ) -> Result<Option<(Job, Lease)>, StoreError> {
         self.give_up().await?;
-        let marks: Vec<String> = (3..3 + models.len()).map(|n| format!("${n}")).collect();
+        let marks: Vec<String> = (4..4 + models.len()).map(|n| format!("${n}")).collect();
         if marks.is_empty() {
             return Ok(None);
         }
@@ -48,7 +50,7 @@ impl Store {
             "UPDATE videos SET status = 'in_progress', worker = $1, attempt = attempt + 1, \
              lease_until = {{now}} + $2, progress = NULL WHERE id = (\
              SELECT v.id FROM videos v WHERE (v.status = 'queued' OR (v.status = 'in_progress' \
-             AND (v.lease_until < {{now}} OR v.lease_until > {{now}} + 2 * $2))) AND v.model IN ({}) \
+             AND (v.lease_until < {{now}} OR v.lease_until > {{now}} + 2 * $2))) AND v.priority >= $3 AND v.model IN ({}) \
              AND NOT EXISTS (SELECT 1 FROM keys k WHERE k.id = v.owner AND v.status = 'queued' \
              AND k.max_running <= (SELECT COUNT(*) FROM videos r WHERE r.owner = v.owner \
              AND r.status = 'in_progress')) \
@@ -57,7 +59,8 @@ impl Store {
         );
         let mut query = sqlx::query(self.sql(&text))
             .bind(worker)
-            .bind(milliseconds(self.lease));
+            .bind(milliseconds(self.lease))
+            .bind(min_priority.unwrap_or(i64::MIN));
         for model in models {
             query = query.bind(model);
         }

@@ -1,7 +1,8 @@
 //! `kinora keys`: who may ask a server for videos, and for how many.
 
+use crate::place::PlaceArgs;
 use crate::sampling::tell;
-use crate::service::{PlaceArgs, random, runtime};
+use crate::service::{random, runtime};
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use kinora_server::store::{Key, KeyLimits, NewKey, Scope};
@@ -73,7 +74,7 @@ enum What {
 /// Runs the command.
 pub fn keys(args: KeysArgs) -> Result<()> {
     runtime()?.block_on(async {
-        let (store, _) = args.place.open().await?;
+        let store = args.place.record().await?;
         let mut out = io::stdout().lock();
         match args.what {
             What::Add {

@@ -1,14 +1,15 @@
 //! `kinora serve`, `worker` and `doctor`: the Videos API on one machine or several.
 
 use crate::failure::BadInput;
+use crate::place::PlaceArgs;
 use crate::renderer::EngineRenderer;
 use crate::sampling::{DEFAULT_MODEL, bytes};
-use crate::service::{LogArgs, PlaceArgs, flag, runtime, settings, stop_signal, time};
+use crate::service::{LogArgs, flag, runtime, settings, stop_signal, time};
 use anyhow::{Result, bail};
 use clap::Args;
 use kinora_server::render::Renderer;
 use kinora_server::wire::Limits;
-use kinora_server::{Doctor, Metrics, Reach, Server, Settings, StandIn, Worker};
+use kinora_server::{Doctor, Metrics, Reach, ServeError, Server, Settings, StandIn, Watch, Worker};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -40,7 +41,7 @@ const GRACE: Duration = Duration::from_secs(10);
   kinora serve --listen 127.0.0.1:9000 --data /srv/kinora --model kinora-1 --model wan2.1-t2v-1.3b
   kinora serve --map-sizes --keep 30d    (old programs' sizes become the model's; results are kept for 30 days)
   kinora serve --listen 0.0.0.0:8686     (needs a key: kinora keys add studio)
-  kinora serve --config kinora.toml --no-worker --database postgres://kinora@db/kinora")]
+  kinora serve --no-worker --database postgres://kinora@db/kinora --assets s3://films/kinora")]
 pub struct ServeArgs {
     /// A file of settings
     #[arg(long, value_name = "FILE", env = "KINORA_CONFIG")]
@@ -94,6 +95,14 @@ struct WorkArgs {
         value_delimiter = ','
     )]
     model: Vec<String>,
+    /// Take only jobs of this priority and above, as `kinora keys add --priority` gives them; all if not given
+    #[arg(
+        long,
+        value_name = "N",
+        env = "KINORA_MIN_PRIORITY",
+        allow_hyphen_values = true
+    )]
+    min_priority: Option<i64>,
     /// Delete results after this time, as 30d; without it, never
     #[arg(long, value_name = "TIME", env = "KINORA_KEEP")]
     keep: Option<String>,
@@ -109,13 +118,17 @@ struct WorkArgs {
 /// Work at the jobs of servers elsewhere
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  kinora worker --database postgres://kinora@db/kinora --data /mnt/shared/kinora
-  kinora worker --database postgres://kinora@db/kinora --data /mnt/shared/kinora --model wan2.1-t2v-1.3b")]
+  kinora worker --database postgres://kinora@db/kinora --assets s3://films/kinora
+  kinora worker --database postgres://kinora@db/kinora --assets s3://films/kinora --model wan2.1-t2v-1.3b
+  kinora worker --database postgres://kinora@db/kinora --data /mnt/shared/kinora --min-priority 10")]
 pub struct WorkerArgs {
     #[command(flatten)]
     place: PlaceArgs,
     #[command(flatten)]
     work: WorkArgs,
+    /// Answer /healthz, /readyz and /metrics (for Prometheus) at this address and port
+    #[arg(long, value_name = "ADDRESS", env = "KINORA_METRICS")]
+    metrics: Option<SocketAddr>,
     #[command(flatten)]
     log: LogArgs,
 }
@@ -147,6 +160,7 @@ impl ServeArgs {
             place: self.place.or(file.place),
             work: WorkArgs {
                 model: or(self.work.model, file.work.model),
+                min_priority: self.work.min_priority.or(file.work.min_priority),
                 keep: self.work.keep.or(file.work.keep),
                 grace: self.work.grace.or(file.work.grace),
                 stand_in: self.work.stand_in,
@@ -218,21 +232,14 @@ pub fn serve(args: ServeArgs) -> Result<()> {
             keep: args.work.keep()?,
             grace: args.work.grace()?,
             worker: (!args.no_worker).then(worker_name),
+            min_priority: args.work.min_priority,
         })
     };
     runtime()?.block_on(async {
         let (store, assets) = args.place.open().await?;
         let stop = stop_signal()?;
-        let ready = |address: SocketAddr| {
-            let url = format!("http://{address}");
-            let _ = writeln!(io::stdout(), "{url}"); // nobody may be listening
-            tracing::info!(url, "serving; the Videos API is under /v1");
-        };
-        let run = server(store, assets)?.run(listen, stop, ready).await;
-        run.map_err(|error| match error {
-            open @ kinora_server::ServeError::Open(_) => BadInput(open.to_string()).into(),
-            error => error.into(),
-        })
+        let run = server(store, assets)?.run(listen, stop, say).await;
+        run.map_err(served)
     })
 }
 
@@ -240,28 +247,53 @@ pub fn serve(args: ServeArgs) -> Result<()> {
 pub fn worker(args: WorkerArgs) -> Result<()> {
     args.log.start()?;
     let renderer = args.work.renderer()?;
+    let models = renderer.models().into_iter().map(|card| card.name);
     runtime()?.block_on(async {
         let (store, assets) = args.place.open().await?;
+        let metrics = Arc::new(Metrics::new());
         let worker = Worker {
-            store,
+            store: store.clone(),
             assets,
-            models: renderer
-                .models()
-                .into_iter()
-                .map(|card| card.name)
-                .collect(),
-            renderer,
+            models: models.collect(),
+            renderer: Arc::clone(&renderer),
             name: worker_name(),
+            min_priority: args.work.min_priority,
             keep: args.work.keep()?,
             grace: args.work.grace()?,
             wake: Arc::new(Notify::new()),
             ended: Arc::new(Notify::new()),
-            metrics: Arc::new(Metrics::new()),
+            metrics: Arc::clone(&metrics),
+        };
+        let stop = stop_signal()?;
+        let watch = Watch { store, metrics };
+        let watched = async {
+            match args.metrics {
+                Some(address) => watch.run(address, stop.clone(), say).await.map_err(served),
+                None => Ok(()),
+            }
         };
         tracing::info!(worker = worker.name, models = ?worker.models, "waiting for work");
-        worker.run(stop_signal()?).await;
-        Ok(())
+        let worked = async {
+            worker.run(stop.clone()).await;
+            Ok(())
+        };
+        tokio::try_join!(watched, worked).map(|_| ())
     })
+}
+
+/// Prints the address at which the program answers.
+fn say(address: SocketAddr) {
+    let url = format!("http://{address}");
+    let _ = writeln!(io::stdout(), "{url}"); // nobody may be listening
+    tracing::info!(url, "answering");
+}
+
+/// Whose fault it is that an address is not served.
+fn served(error: ServeError) -> anyhow::Error {
+    match error {
+        open @ ServeError::Open(_) => BadInput(open.to_string()).into(),
+        error => error.into(),
+    }
 }
 
 /// Runs `kinora doctor`.
@@ -291,7 +323,10 @@ impl WorkArgs {
     fn renderer(&self) -> Result<Arc<dyn Renderer>> {
         if let Some(milliseconds) = self.stand_in {
             let step = Duration::from_millis(milliseconds);
-            return Ok(Arc::new(StandIn { step }));
+            return Ok(Arc::new(StandIn {
+                step,
+                models: self.model.clone(),
+            }));
         }
         let default = [DEFAULT_MODEL.to_owned()];
         let names = if self.model.is_empty() {

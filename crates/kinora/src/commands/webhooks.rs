@@ -1,8 +1,9 @@
 //! `kinora webhooks`: who is told when a video of the server is done.
 
 use crate::failure::BadInput;
+use crate::place::PlaceArgs;
 use crate::sampling::tell;
-use crate::service::{PlaceArgs, random, runtime};
+use crate::service::{random, runtime};
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use kinora_server::store::Webhook;
@@ -54,7 +55,7 @@ enum What {
 /// Runs the command.
 pub fn webhooks(args: WebhooksArgs) -> Result<()> {
     runtime()?.block_on(async {
-        let (store, _) = args.place.open().await?;
+        let store = args.place.record().await?;
         let mut out = io::stdout().lock();
         match args.what {
             What::Add { url, key } => {
