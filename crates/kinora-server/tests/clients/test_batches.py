@@ -29,7 +29,8 @@ class Batches(unittest.TestCase):
             time.sleep(1.2)
             served.process.kill()
             served.process.wait()
-            with Served("--stand-in", "2", "--lease", "2s", folder=served.folder, database=served.database) as again:
+            same = {"folder": served.folder, "database": served.database, "assets": served.assets}
+            with Served("--stand-in", "2", "--lease", "2s", **same) as again:
                 client = openai.OpenAI(base_url=again.url + "/v1", api_key="any")
                 while batch.status == "in_progress":
                     time.sleep(0.2)

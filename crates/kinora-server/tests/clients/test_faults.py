@@ -1,16 +1,15 @@
 """What only a whole machine can do to a server: a full disk, a database that goes away, a clock that jumps."""
 
 import os
-import socket
 import subprocess
 import tempfile
-import threading
 import time
 import unittest
 import urllib.parse
 import warnings
 
 import openai
+from gate import Gate
 from served import Served, postgres
 
 warnings.simplefilter("ignore")
@@ -18,46 +17,6 @@ warnings.simplefilter("ignore")
 
 def client(served):
     return openai.OpenAI(base_url=served.url + "/v1", api_key="any", max_retries=0)
-
-
-class Gate:
-    """Lets connections through to an address, until it is shut."""
-
-    def __init__(self, host, port):
-        self.target, self.open, self.pairs = (host, port), True, []
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            inner, _ = self.listener.accept()
-            if not self.open:
-                inner.close()
-                continue
-            outer = socket.create_connection(self.target)
-            self.pairs += [inner, outer]
-            for one, other in ((inner, outer), (outer, inner)):
-                threading.Thread(target=self._copy, args=(one, other), daemon=True).start()
-
-    @staticmethod
-    def _copy(one, other):
-        try:
-            while data := one.recv(65536):
-                other.sendall(data)
-        except OSError:
-            pass
-        for end in (one, other):
-            end.close()
-
-    def shut(self):
-        self.open = False
-        for end in self.pairs:
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-        self.pairs.clear()
 
 
 class Faults(unittest.TestCase):

@@ -1,19 +1,10 @@
 //! Kills, crowds and cancels: nothing accepted is lost, nothing is done twice visibly.
 
-use super::{Home, Served, is_over, is_running, stripe};
+use super::{Home, Served, is_over, is_running, stripe, undisturbed};
 use serde_json::{Value, json};
 use std::fs;
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
-
-/// The bytes of a video that nothing disturbed.
-fn undisturbed() -> Vec<u8> {
-    let home = Home::new();
-    let served = home.serve(0, &[]);
-    let id = served.create(stripe());
-    served.completed(&id);
-    served.content(&id)
-}
 
 #[test]
 fn a_job_survives_kill_9_in_the_middle_of_a_step() {
@@ -213,15 +204,7 @@ fn the_doctor_finds_and_mends_what_does_not_agree() {
     for id in &ids {
         served.completed(id);
     }
-    let doctor = |more: &[&str]| {
-        let ended = home.command(&[&["doctor"], more].concat()).output();
-        let ended = ended.expect("the program starts");
-        (
-            ended.status.code(),
-            String::from_utf8(ended.stdout).expect("UTF-8"),
-        )
-    };
-    assert_eq!(doctor(&[]).0, Some(0));
+    assert_eq!(home.doctor(&[]).0, Some(0));
     fs::remove_file(&home.files()[0]).expect("it is there");
     let stray = home.path().join("files/video_stray");
     fs::create_dir(&stray).expect("a folder");
@@ -229,14 +212,14 @@ fn the_doctor_finds_and_mends_what_does_not_agree() {
     let hour = Duration::from_secs(3600);
     file.set_modified(std::time::SystemTime::now() - hour)
         .expect("an older file");
-    let (status, told) = doctor(&[]);
+    let (status, told) = home.doctor(&[]);
     assert_eq!(status, Some(1));
     assert!(
         told.contains("video_stray") && told.contains(&ids[0]),
         "{told}"
     );
-    assert_eq!(doctor(&["--mend"]).0, Some(0));
-    assert_eq!(doctor(&[]).0, Some(0));
+    assert_eq!(home.doctor(&["--mend"]).0, Some(0));
+    assert_eq!(home.doctor(&[]).0, Some(0));
     assert_eq!(served.video(&ids[0])["error"]["code"], "files_lost");
     served.content(&ids[1]);
 }

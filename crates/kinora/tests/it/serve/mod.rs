@@ -1,6 +1,9 @@
 //! `kinora serve` as a program among others: what it answers, and what it keeps when it is killed.
 
+mod bucket;
 mod faults;
+mod faults_results;
+mod faults_workers;
 mod model;
 mod wire;
 
@@ -20,6 +23,15 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Folders of a server, which live longer than it.
 pub struct Home {
     folder: TempDir,
+}
+
+/// The bytes of a video that nothing disturbed.
+pub fn undisturbed() -> Vec<u8> {
+    let home = Home::new();
+    let served = home.serve(0, &[]);
+    let id = served.create(stripe());
+    served.completed(&id);
+    served.content(&id)
 }
 
 /// A server that runs; it is killed when it is dropped.
@@ -90,6 +102,21 @@ impl Home {
             url: line.trim().to_owned(),
             agent,
         }
+    }
+
+    /// A worker by itself, told the same places, that answers to those who watch over it.
+    pub fn worker(&self, step: u32, more: &[&str]) -> Served {
+        let step = step.to_string();
+        let fixed = ["worker", "--metrics", "127.0.0.1:0", "--lease", "2s"];
+        self.start(&[&fixed, &["--stand-in", &step][..], more].concat())
+    }
+
+    /// The status of `kinora doctor`, and what it says.
+    pub fn doctor(&self, more: &[&str]) -> (Option<i32>, String) {
+        let ended = self.command(&[&["doctor"], more].concat()).output();
+        let ended = ended.expect("the program starts");
+        let told = String::from_utf8(ended.stdout).expect("UTF-8");
+        (ended.status.code(), told)
     }
 
     pub fn log(&self) -> String {
@@ -224,4 +251,13 @@ pub fn is_running(video: &Value) -> bool {
 
 pub fn stripe() -> Value {
     json!({ "prompt": "a stripe", "seconds": 1, "seed": 7 })
+}
+
+/// Waits until something is so.
+pub fn until(what: &str, is: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is() {
+        assert!(began.elapsed() < PATIENCE, "never {what}");
+        sleep(Duration::from_millis(5));
+    }
 }
