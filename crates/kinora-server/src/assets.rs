@@ -38,6 +38,9 @@ pub enum AssetError {
     /// The store refuses.
     #[error("the store of files fails: {0}")]
     Store(#[from] object_store::Error),
+    /// No address of a bucket can be made of what is said.
+    #[error("{0}")]
+    Settings(String),
     /// A file is not what was kept.
     #[error("the file {sha256} of {job} is not what was kept")]
     Changed {
@@ -60,7 +63,9 @@ impl AssetError {
     /// Whether the same may succeed a little later.
     pub(crate) fn may_pass(&self) -> bool {
         match self {
-            Self::Store(object_store::Error::NotFound { .. }) | Self::Changed { .. } => false,
+            Self::Store(object_store::Error::NotFound { .. })
+            | Self::Settings(_)
+            | Self::Changed { .. } => false,
             Self::Store(_) | Self::Io { .. } => true,
         }
     }

@@ -1,9 +1,10 @@
 //! A bucket of an S3-compatible store, as the store of files.
 
+use crate::assets::AssetError;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path as Place;
 use object_store::prefix::PrefixStore;
-use object_store::{BackoffConfig, ClientOptions, Error, ObjectStore, RetryConfig};
+use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 use reqwest::Url;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,7 +45,8 @@ pub struct BucketKeys {
 }
 
 impl Bucket {
-    pub(crate) fn open(&self) -> Result<Arc<dyn ObjectStore>, Error> {
+    pub(crate) fn open(&self) -> Result<Arc<dyn ObjectStore>, AssetError> {
+        self.check().map_err(AssetError::Settings)?;
         // All TLS here is ring's. Whoever installs it first does it for all.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = self.endpoint.as_deref().is_some_and(is_http);
@@ -52,7 +54,9 @@ impl Bucket {
             .with_connect_timeout(CONNECT)
             .with_timeout_disabled()
             .with_read_timeout(SILENCE)
-            .with_allow_http(http);
+            .with_allow_http(http)
+            // A machine without any must reach its own store.
+            .with_no_system_certificates(http);
         let retries = RetryConfig {
             backoff: BackoffConfig {
                 max_backoff: Duration::from_secs(2),
@@ -85,6 +89,36 @@ impl Bucket {
             whole if whole.as_ref().is_empty() => Arc::new(store),
             prefix => Arc::new(PrefixStore::new(store, prefix)),
         })
+    }
+
+    /// Whether addresses and headers can be made of this; object_store panics where they can't.
+    fn check(&self) -> Result<(), String> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
+        if self.name.is_empty() || !self.name.chars().all(plain) {
+            return Err(format!("{:?} is no name of a bucket", self.name));
+        }
+        let region = self.region.as_deref().unwrap_or("us-east-1");
+        if region.is_empty() || !region.chars().all(plain) {
+            return Err(format!("{region:?} is no region of a store"));
+        }
+        if let Some(endpoint) = &self.endpoint {
+            let url = Url::parse(endpoint).ok();
+            let url = url.filter(|url| ["http", "https"].contains(&url.scheme()));
+            if url.is_none_or(|url| !url.has_host() || url.query().is_some()) {
+                return Err(format!(
+                    "{endpoint:?} is no address of a store; write it as https://host:port"
+                ));
+            }
+        }
+        let sent = self
+            .keys
+            .iter()
+            .flat_map(|keys| [Some(&keys.id), keys.token.as_ref()]);
+        let visible = |text: &String| text.bytes().all(|byte| byte.is_ascii_graphic());
+        match sent.flatten().all(visible) {
+            true => Ok(()),
+            false => Err("the store's access key or token has spaces or line ends in it".into()),
+        }
     }
 
     /// The store's address, with the bucket's name in its host where it belongs there.
@@ -126,5 +160,34 @@ mod tests {
             "https://films.s3.example"
         );
         assert!(is_http("HTTP://store") && !is_http("https://store"));
+    }
+
+    #[test]
+    fn what_no_address_can_be_made_of_is_refused() {
+        let bucket = |name: &str, endpoint: Option<&str>, region: Option<&str>, id: &str| Bucket {
+            name: name.into(),
+            endpoint: endpoint.map(str::to_owned),
+            region: region.map(str::to_owned),
+            keys: Some(BucketKeys {
+                id: id.into(),
+                secret: "any thing".into(),
+                token: None,
+            }),
+            ..Bucket::default()
+        };
+        let taken = bucket("films.1", Some("http://store:9000"), Some("eu-1"), "id");
+        assert_eq!(taken.check(), Ok(()));
+        for wrong in [
+            bucket("", None, None, "id"),
+            bucket("my films", None, None, "id"),
+            bucket("films", Some("nonsense"), None, "id"),
+            bucket("films", Some("ftp://store"), None, "id"),
+            bucket("films", Some("http://st ore"), None, "id"),
+            bucket("films", None, Some("here/there"), "id"),
+            bucket("films", None, None, "id\n"),
+        ] {
+            let refused = wrong.open().expect_err("it is wrong");
+            assert!(matches!(refused, AssetError::Settings(_)), "{refused}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use crate::service::{flag, time};
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use kinora_server::store::{Database, Store};
-use kinora_server::{Assets, Bucket, BucketKeys};
+use kinora_server::{AssetError, Assets, Bucket, BucketKeys};
 use serde::Deserialize;
 use std::fs;
 use std::path::PathBuf;
@@ -129,8 +129,12 @@ impl PlaceArgs {
     /// Opens the store of files.
     async fn files(&self) -> Result<Assets> {
         if let Some(bucket) = self.bucket()? {
-            let opened = Assets::bucket(&bucket).await;
-            return opened.with_context(|| format!("the bucket {} can't be used", bucket.name));
+            return match Assets::bucket(&bucket).await {
+                Err(AssetError::Settings(wrong)) => Err(BadInput(wrong).into()),
+                opened => {
+                    opened.with_context(|| format!("the bucket {} can't be used", bucket.name))
+                }
+            };
         }
         let files = self.folder()?.join("files");
         Assets::folder(&files).with_context(|| format!("{} can't be used", files.display()))

@@ -116,20 +116,30 @@ struct WorkArgs {
 }
 
 /// Work at the jobs of servers elsewhere
-#[derive(Debug, Args)]
+///
+/// Each flag may also stand in a file of settings or in the environment, as those of `kinora serve`.
+#[derive(Debug, Default, Args, Deserialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 #[command(after_help = "Examples:
   kinora worker --database postgres://kinora@db/kinora --assets s3://films/kinora
   kinora worker --database postgres://kinora@db/kinora --assets s3://films/kinora --model wan2.1-t2v-1.3b
   kinora worker --database postgres://kinora@db/kinora --data /mnt/shared/kinora --min-priority 10")]
 pub struct WorkerArgs {
+    /// A file of settings
+    #[arg(long, value_name = "FILE", env = "KINORA_CONFIG")]
+    #[serde(skip)]
+    config: Option<PathBuf>,
     #[command(flatten)]
+    #[serde(flatten)]
     place: PlaceArgs,
     #[command(flatten)]
+    #[serde(flatten)]
     work: WorkArgs,
     /// Answer /healthz, /readyz and /metrics (for Prometheus) at this address and port
     #[arg(long, value_name = "ADDRESS", env = "KINORA_METRICS")]
     metrics: Option<SocketAddr>,
     #[command(flatten)]
+    #[serde(flatten)]
     log: LogArgs,
 }
 
@@ -153,19 +163,12 @@ pub struct DoctorArgs {
 impl ServeArgs {
     /// These, and from the file what is not given here.
     fn or(self, file: Self) -> Self {
-        let or = |own: Vec<String>, file: Vec<String>| if own.is_empty() { file } else { own };
         Self {
             config: self.config,
             listen: self.listen.or(file.listen),
             place: self.place.or(file.place),
-            work: WorkArgs {
-                model: or(self.work.model, file.work.model),
-                min_priority: self.work.min_priority.or(file.work.min_priority),
-                keep: self.work.keep.or(file.work.keep),
-                grace: self.work.grace.or(file.work.grace),
-                stand_in: self.work.stand_in,
-            },
-            alias: or(self.alias, file.alias),
+            work: self.work.or(file.work),
+            alias: given(self.alias, file.alias),
             map_sizes: self.map_sizes || file.map_sizes,
             max_file: self.max_file.or(file.max_file),
             no_worker: self.no_worker || file.no_worker,
@@ -245,6 +248,8 @@ pub fn serve(args: ServeArgs) -> Result<()> {
 
 /// Runs `kinora worker`.
 pub fn worker(args: WorkerArgs) -> Result<()> {
+    let file: WorkerArgs = settings(args.config.as_deref())?;
+    let args = args.or(file);
     args.log.start()?;
     let renderer = args.work.renderer()?;
     let models = renderer.models().into_iter().map(|card| card.name);
@@ -319,7 +324,36 @@ pub fn doctor(args: DoctorArgs) -> Result<()> {
     })
 }
 
+/// What is given, or else what the file says.
+fn given(own: Vec<String>, file: Vec<String>) -> Vec<String> {
+    if own.is_empty() { file } else { own }
+}
+
+impl WorkerArgs {
+    /// These, and from the file what is not given here.
+    fn or(self, file: Self) -> Self {
+        Self {
+            config: self.config,
+            place: self.place.or(file.place),
+            work: self.work.or(file.work),
+            metrics: self.metrics.or(file.metrics),
+            log: self.log.or(file.log),
+        }
+    }
+}
+
 impl WorkArgs {
+    /// These, and from `file` what is not given here.
+    fn or(self, file: Self) -> Self {
+        Self {
+            model: given(self.model, file.model),
+            min_priority: self.min_priority.or(file.min_priority),
+            keep: self.keep.or(file.keep),
+            grace: self.grace.or(file.grace),
+            stand_in: self.stand_in,
+        }
+    }
+
     fn renderer(&self) -> Result<Arc<dyn Renderer>> {
         if let Some(milliseconds) = self.stand_in {
             let step = Duration::from_millis(milliseconds);

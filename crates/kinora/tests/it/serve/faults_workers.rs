@@ -1,5 +1,6 @@
 //! Workers by themselves: one takes over from another, each takes what it is for, and tells what it does.
 
+use super::bucket::Bucket;
 use super::{Home, is_running, stripe, undisturbed, until};
 use serde_json::{Value, json};
 use std::thread::sleep;
@@ -126,5 +127,41 @@ fn the_keys_of_a_bucket_are_not_shown() {
             let text = String::from_utf8_lossy(&text).into_owned();
             assert!(!text.contains("hush"), "{text}");
         }
+    }
+}
+
+#[test]
+fn a_worker_is_told_by_a_file_too() {
+    let (home, bucket) = (Home::new(), Bucket::new());
+    let flags = bucket.flags();
+    let served = home.serve(1, &[&flags[..], &["--no-worker"]].concat());
+    let id = served.create(stripe());
+    let lines: String = flags
+        .chunks(2)
+        .map(|pair| format!("{} = {:?}\n", pair[0].trim_start_matches('-'), pair[1]))
+        .collect();
+    let file = home.path().join("kinora.toml");
+    std::fs::write(&file, lines + "metrics = \"127.0.0.1:0\"\n").expect("a file");
+    let file = file.to_str().expect("UTF-8");
+    let _worker = home.start(&["worker", "--stand-in", "1", "--config", file]);
+    served.completed(&id);
+    assert_eq!(served.content(&id), undisturbed());
+    assert_eq!(bucket.files().len(), 3);
+}
+
+#[test]
+fn wrong_addresses_of_a_bucket_are_refused() {
+    let home = Home::new();
+    let wrong: [&[&str]; 4] = [
+        &["--assets", "films"],
+        &["--assets", "s3://"],
+        &["--assets", "s3://films", "--s3-access-key", "id"],
+        &["--assets", "s3://films", "--s3-endpoint", "nonsense"],
+    ];
+    for flags in wrong {
+        let args = [&["worker", "--stand-in", "1"], flags].concat();
+        let ended = home.command(&args).output().expect("it starts");
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!(ended.status.code(), Some(2), "{flags:?}: {said}");
     }
 }
