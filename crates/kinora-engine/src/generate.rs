@@ -2,6 +2,7 @@
 
 use crate::conditioning::{Conditioning, ConditioningError};
 use crate::known::{self, Known};
+use crate::previews::Previews;
 use crate::windows::Window;
 use crate::{EngineError, Keep, Latents, Painted, Plan, Room, Shortcuts, Tiles};
 use burn::tensor::{Device, Tensor};
@@ -35,12 +36,14 @@ pub struct Job<'a> {
     pub shortcuts: &'a Shortcuts,
     /// What may be held in memory.
     pub room: Room,
+    /// Whether to show what the clip is becoming, now and then, where that costs little.
+    pub previews: bool,
     /// Ends the work within a step when it becomes true.
     pub cancel: &'a AtomicBool,
 }
 
 /// What happened in a job.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// The sampler has finished a step; of a clip that is painted in parts, the steps of all are counted.
     Sampled(Step),
@@ -51,6 +54,8 @@ pub enum Event {
         /// Frames in all.
         of: usize,
     },
+    /// What a frame in the middle is becoming: RGB8 of the plan's size.
+    Preview(Vec<u8>),
 }
 
 /// Makes a clip: at once, or part after part, each of which continues what is there.
@@ -79,12 +84,15 @@ pub fn generate(job: &Job<'_>, mut on_event: impl FnMut(Event)) -> Result<Clip, 
         let known = (!conditioning.is_empty() || index > 0 || told)
             .then(|| Known::encode(conditioning, &frames, window, (plan, job.model, job.device)));
         let part = part(plan, window, conditioning);
-        let latents = paint(job, &part, index, known, |step| {
-            on_event(Event::Sampled(Step {
-                done: index * step.of + step.done,
-                of: windows.len() * step.of,
-                ..step
-            }));
+        let latents = paint(job, &part, index, known, |event| {
+            on_event(match event {
+                Event::Sampled(step) => Event::Sampled(Step {
+                    done: index * step.of + step.done,
+                    of: windows.len() * step.of,
+                    ..step
+                }),
+                other => other,
+            });
         })?;
         if let Some(keep) = job.save_latents {
             keep.save(&latents, &conditioning.given)?;
@@ -165,7 +173,7 @@ fn paint(
     plan: &Plan,
     index: usize,
     known: Option<Known>,
-    mut on_step: impl FnMut(Step),
+    mut on_event: impl FnMut(Event),
 ) -> Result<Latents, EngineError> {
     let model = job.model;
     let positive = model.read(&[&plan.prompt], job.device);
@@ -227,11 +235,20 @@ fn paint(
     if let Some(span) = &job.shortcuts.guidance_span {
         guidance = guidance.within(span, &sigmas);
     }
-    let denoise = denoiser(velocity, guidance);
+    let mut denoise = denoiser(velocity, guidance);
+    let previews = &Previews::new(job.previews);
+    let denoise = move |x: &Tensor<5>, sigma| {
+        let clean = denoise(x, sigma)?;
+        previews.see(&clean);
+        Ok(clean)
+    };
     let values = plan
         .sampler
         .run(denoise, start.values.clone(), &sigmas, |step| {
-            on_step(step);
+            on_event(Event::Sampled(step));
+            if let Some(frame) = previews.after(step, model) {
+                on_event(Event::Preview(frame));
+            }
             job.check()
         })?;
     if !values.clone().abs().max().into_scalar::<f32>().is_finite() {
@@ -379,7 +396,7 @@ pub(crate) fn decode_frames(plan: &Plan, geometry: Geometry) -> usize {
 }
 
 /// The frames of a video `[1, T, H, W, 3]` of -1 to 1, in RGB8.
-fn pixels(video: Tensor<5>) -> Vec<Vec<u8>> {
+pub(crate) fn pixels(video: Tensor<5>) -> Vec<Vec<u8>> {
     let [_, _, h, w, c] = video.dims();
     let values: Vec<f32> = video.try_into_vec_as().expect("flex tensors are in memory");
     let byte = |v: &f32| ((v + 1.0) * 127.5).round() as u8; // saturates

@@ -19,6 +19,7 @@ mod model;
 mod painted;
 mod parts;
 mod plan;
+mod previews;
 mod recipe;
 mod repack;
 mod repertoire;

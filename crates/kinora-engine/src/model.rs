@@ -15,6 +15,7 @@ use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// Largest text file of a model folder: umT5's tokenizer.json has 17 MB.
 const MAX_TEXT: u64 = 64 << 20;
@@ -26,8 +27,8 @@ const MAX_WEIGHTS: u64 = 8 << 30;
 pub struct ModelFiles {
     /// What it is.
     pub about: About,
-    /// The SHA-256 of its configuration, vocabulary and weights: two models with the same make the same clips.
-    pub sha256: String,
+    /// Of files in memory, once it was asked for.
+    sha256: OnceLock<String>,
     /// Its files.
     pub(crate) kind: Kind,
 }
@@ -75,6 +76,7 @@ pub(crate) enum Kind {
 /// A Wan checkpoint on a disk.
 #[derive(Debug)]
 pub(crate) struct WanFiles {
+    pub sha256: String,
     pub folder: PathBuf,
     pub config: wan::Config,
     pub parts: Parts,
@@ -253,16 +255,6 @@ impl ModelFiles {
 
     fn kinora1(files: Files) -> Result<Self, OpenError> {
         let config = Config::from_json(&files.config)?;
-        let mut hash = Sha256::new();
-        for part in [
-            files.config.as_bytes(),
-            files.vocabulary.as_bytes(),
-            &files.vae,
-            &files.dit,
-        ] {
-            hash.update((part.len() as u64).to_le_bytes());
-            hash.update(part);
-        }
         Ok(Self {
             about: About {
                 name: config.name.clone(),
@@ -280,7 +272,7 @@ impl ModelFiles {
                 card: files.card.to_string(),
                 loras: Vec::new(),
             },
-            sha256: format!("{:x}", hash.finalize()),
+            sha256: OnceLock::new(),
             kind: Kind::Kinora1(Box::new((config, files))),
         })
     }
@@ -333,8 +325,9 @@ impl ModelFiles {
                 card,
                 loras: Vec::new(),
             },
-            sha256,
+            sha256: OnceLock::new(),
             kind: Kind::Wan(Box::new(WanFiles {
+                sha256,
                 folder: folder.to_owned(),
                 config,
                 parts,
@@ -381,6 +374,15 @@ impl ModelFiles {
         Ok((self, few_steps))
     }
 
+    /// The SHA-256 of its configuration, vocabulary and weights: two models with the same make the same clips. That of files
+    /// in memory is made when it is first asked for, as it brings all of them there from the program's file.
+    pub fn sha256(&self) -> &str {
+        match &self.kind {
+            Kind::Kinora1(both) => self.sha256.get_or_init(|| sha256_of(&both.1)),
+            Kind::Wan(files) => &files.sha256,
+        }
+    }
+
     /// The folder of its files, if it has one.
     pub fn folder(&self) -> Option<&Path> {
         match &self.kind {
@@ -421,6 +423,20 @@ impl ModelFiles {
             }
         }
     }
+}
+
+fn sha256_of(files: &Files) -> String {
+    let mut hash = Sha256::new();
+    for part in [
+        files.config.as_bytes(),
+        files.vocabulary.as_bytes(),
+        &files.vae,
+        &files.dit,
+    ] {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    format!("{:x}", hash.finalize())
 }
 
 /// An error of a LoRA's file, which is of no model folder.

@@ -132,7 +132,7 @@ impl Recipe {
             program: concat!("kinora ", env!("CARGO_PKG_VERSION")).to_owned(),
             model: ModelId {
                 name: model.about.name.clone(),
-                sha256: model.sha256.clone(),
+                sha256: model.sha256().to_owned(),
                 loras: model.about.loras.clone(),
             },
             plan: plan.clone(),
@@ -168,14 +168,14 @@ impl Recipe {
     /// # Errors
     /// When they are not.
     pub fn check_model(&self, model: &ModelFiles) -> Result<(), RecipeError> {
-        if self.model.sha256 == model.sha256 {
+        if self.model.sha256 == model.sha256() {
             return Ok(());
         }
         let (name, wanted) = (self.model.name.clone(), self.model.sha256.clone());
         Err(RecipeError::OtherWeights {
             name,
             wanted,
-            found: model.sha256.clone(),
+            found: model.sha256().to_owned(),
         })
     }
 

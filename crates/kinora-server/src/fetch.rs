@@ -48,6 +48,9 @@ pub enum Reach {
     Public,
     /// Also those of the server's own network, if the operator says so.
     Anywhere,
+    /// Public addresses, and one of this machine that stands for them.
+    #[cfg(test)]
+    PublicAnd(SocketAddr),
 }
 
 /// Why an address is not reached.
@@ -176,7 +179,12 @@ pub(crate) async fn resolve(
         reason: error.to_string(),
     })?;
     let addresses: Vec<SocketAddr> = found.collect();
-    let allowed = |address: &SocketAddr| reach == Reach::Anywhere || is_public(address.ip());
+    let allowed = |address: &SocketAddr| match reach {
+        Reach::Public => is_public(address.ip()),
+        Reach::Anywhere => true,
+        #[cfg(test)]
+        Reach::PublicAnd(own) => is_public(address.ip()) || *address == own,
+    };
     if addresses.is_empty() || !addresses.iter().all(allowed) {
         return Err(FetchError::Refused(format!(
             "{host} is not an address of the public internet"
@@ -219,6 +227,9 @@ fn tls() -> Result<ClientConfig, FetchError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
 
     #[test]
     fn only_the_public_internet_is_public() {
@@ -281,5 +292,57 @@ mod tests {
                 "{url}: {refused:?}"
             );
         }
+    }
+
+    /// Answers all requests with a way to elsewhere, and says how many it had.
+    async fn leading_to(url: &str) -> (SocketAddr, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, asked) = (
+            listener.local_addr().unwrap(),
+            Arc::new(AtomicUsize::new(0)),
+        );
+        let url = url.replace("{self}", &address.to_string());
+        let answer = format!(
+            "HTTP/1.1 302 Found\r\nlocation: {url}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        );
+        let count = Arc::clone(&asked);
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                count.fetch_add(1, Ordering::Relaxed);
+                let mut head = [0; 4096];
+                let _ = stream.read(&mut head).await;
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        (address, asked)
+    }
+
+    #[tokio::test]
+    async fn redirects_are_checked_anew_and_counted() {
+        let inside = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let inner = format!("http://{}/", inside.local_addr().unwrap());
+        for url in [
+            &inner,
+            "file:///etc/passwd",
+            "http://169.254.169.254/",
+            "//localhost:1/",
+        ] {
+            let (address, asked) = leading_to(url).await;
+            let refused = get(Reach::PublicAnd(address), &format!("http://{address}/")).await;
+            assert!(
+                matches!(refused, Err(FetchError::Refused(_))),
+                "{url}: {refused:?}"
+            );
+            assert_eq!(asked.load(Ordering::Relaxed), 1);
+        }
+        let nobody = tokio::time::timeout(Duration::from_millis(100), inside.accept()).await;
+        assert!(nobody.is_err(), "the inner server was reached");
+        let (address, asked) = leading_to("http://{self}/again").await;
+        let refused = get(Reach::PublicAnd(address), &format!("http://{address}/")).await;
+        assert!(
+            matches!(refused, Err(FetchError::Refused(_))),
+            "{refused:?}"
+        );
+        assert_eq!(asked.load(Ordering::Relaxed), 1 + MAX_REDIRECTS);
     }
 }

@@ -1,5 +1,7 @@
 //! Small pictures of a clip, and pictures from outside brought to one safe form.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::{self, FilterType};
 use image::{DynamicImage, ImageFormat, ImageReader, Limits, RgbImage};
@@ -13,6 +15,8 @@ const SPRITES: (usize, u32) = (25, 5);
 /// Longest side of a sprite, in pixels.
 const SPRITE: u32 = 160;
 const QUALITY: u8 = 85;
+/// The same of previews, which go through the record and to whoever listens.
+const PREVIEW_QUALITY: u8 = 70;
 /// Longest side of a picture from outside, in pixels.
 pub const MAX_SIDE: u32 = 8_192;
 /// Memory that decoding a picture may take, in bytes.
@@ -39,6 +43,18 @@ pub enum PictureError {
 pub fn thumbnail(clip: &Clip, out: &mut (impl Write + Seek)) -> image::ImageResult<()> {
     let first = clip.spread(1).swap_remove(0);
     DynamicImage::from(inside(&first, THUMBNAIL)).write_to(out, ImageFormat::WebP)
+}
+
+/// A JPEG picture of the clip's first frame, as a `data:` URL.
+///
+/// # Errors
+/// When it can't be written.
+pub fn preview(clip: &Clip) -> image::ImageResult<String> {
+    let first = clip.spread(1).swap_remove(0);
+    let mut jpeg = Vec::new();
+    JpegEncoder::new_with_quality(&mut jpeg, PREVIEW_QUALITY)
+        .encode_image(&inside(&first, THUMBNAIL))?;
+    Ok(format!("data:image/jpeg;base64,{}", STANDARD.encode(jpeg)))
 }
 
 /// A JPEG sheet of frames from the first to the last, in rows.

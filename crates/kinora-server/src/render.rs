@@ -113,6 +113,11 @@ impl RenderSpec {
     pub fn seconds(&self) -> f64 {
         self.fps.seconds(self.frames as usize)
     }
+
+    /// Pixels of all frames, in millions.
+    pub fn megapixels(&self) -> f64 {
+        f64::from(self.size.width) * f64::from(self.size.height) * f64::from(self.frames) / 1e6
+    }
 }
 
 /// A model that can be asked for.
@@ -144,6 +149,15 @@ pub struct Progress {
     pub done: u32,
     /// Of so many.
     pub of: u32,
+}
+
+/// What a renderer tells of its work.
+#[derive(Debug)]
+pub enum News {
+    /// How far it is.
+    Progress(Progress),
+    /// What a frame of the clip is becoming: a clip of one frame.
+    Preview(Clip),
 }
 
 /// The parts of a job.
@@ -214,7 +228,7 @@ pub trait Renderer: Send + Sync + 'static {
         spec: &RenderSpec,
         inputs: &Inputs,
         cancel: &AtomicBool,
-        on_progress: &mut dyn FnMut(Progress),
+        on_news: &mut dyn FnMut(News),
     ) -> Result<Rendered, RenderError>;
 }
 

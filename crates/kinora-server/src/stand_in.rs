@@ -4,8 +4,8 @@
 //! `[fail]`, `[panic]`, `[abort]`, `[slow]`.
 
 use crate::render::{
-    Inputs, ModelCard, Progress, RenderError, RenderRequest, RenderSpec, Rendered, Renderer, Role,
-    Size, Stage, Task,
+    Inputs, ModelCard, News, Progress, RenderError, RenderRequest, RenderSpec, Rendered, Renderer,
+    Role, Size, Stage, Task,
 };
 use kinora_media::{Clip, Fps, probe};
 use serde_json::json;
@@ -118,29 +118,9 @@ impl Renderer for StandIn {
         spec: &RenderSpec,
         inputs: &Inputs,
         cancel: &AtomicBool,
-        on_progress: &mut dyn FnMut(Progress),
+        on_news: &mut dyn FnMut(News),
     ) -> Result<Rendered, RenderError> {
         let says = |word: &str| spec.request.prompt.contains(word);
-        let steps = spec.request.steps.unwrap_or(STEPS);
-        let step = self.step * if says("[slow]") { 50 } else { 1 };
-        let mut go = |stage, done, of| {
-            if cancel.load(Ordering::Relaxed) {
-                return Err(RenderError::Cancelled);
-            }
-            on_progress(Progress { stage, done, of });
-            Ok(())
-        };
-        for done in 0..=steps {
-            go(Stage::Sampling, done, steps)?;
-            if done == steps / 2 {
-                misbehave(&says)?;
-            }
-            sleep(step);
-        }
-        for done in 0..=DECODED {
-            go(Stage::Decoding, done, DECODED)?;
-            sleep(step);
-        }
         let (width, height) = (spec.size.width, spec.size.height);
         let stripe = |frame: u32| {
             let shift = spec.request.seed.wrapping_add(u64::from(frame));
@@ -154,9 +134,34 @@ impl Renderer for StandIn {
             let line: Vec<u8> = (0..width).flat_map(pixel).collect();
             line.repeat(height as usize)
         };
-        let frames = (0..spec.frames).map(stripe).collect();
-        let clip = Clip::new(width, height, spec.fps, frames)
-            .map_err(|error| RenderError::Failed(error.to_string()))?;
+        let clip = |frames: u32| {
+            let frames = (0..frames).map(stripe).collect();
+            let clip = Clip::new(width, height, spec.fps, frames);
+            clip.map_err(|error| RenderError::Failed(error.to_string()))
+        };
+        let steps = spec.request.steps.unwrap_or(STEPS);
+        let step = self.step * if says("[slow]") { 50 } else { 1 };
+        let mut tell = |news| {
+            if cancel.load(Ordering::Relaxed) {
+                return Err(RenderError::Cancelled);
+            }
+            on_news(news);
+            Ok(())
+        };
+        let at = |stage, done, of| News::Progress(Progress { stage, done, of });
+        for done in 0..=steps {
+            tell(at(Stage::Sampling, done, steps))?;
+            if done == steps / 2 {
+                tell(News::Preview(clip(1)?))?;
+                misbehave(&says)?;
+            }
+            sleep(step);
+        }
+        for done in 0..=DECODED {
+            tell(at(Stage::Decoding, done, DECODED))?;
+            sleep(step);
+        }
+        let clip = clip(spec.frames)?;
         let recipe = json!({
             "program": "kinora's stand-in, which paints stripes for tests and is no model",
             "prompt": spec.request.prompt,

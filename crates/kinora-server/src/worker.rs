@@ -3,7 +3,8 @@
 use crate::assets::{AssetError, Assets};
 use crate::metrics::Metrics;
 use crate::pictures;
-use crate::render::{Inputs, Progress, RenderError, Rendered, Renderer, Stage};
+use crate::priority::step_back;
+use crate::render::{Inputs, News, Progress, RenderError, Rendered, Renderer, Stage};
 use crate::store::{Asset, Beat, Failure, Job, Lease, Outcome, Store, StoreError};
 use kinora_media::{MediaError, write_mp4};
 use std::any::Any;
@@ -14,10 +15,10 @@ use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use tokio::sync::{Notify, watch};
-use tokio::task::JoinHandle;
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 /// How often a worker gives a sign of life, and learns whether to go on.
@@ -54,6 +55,14 @@ pub struct Worker {
     pub ended: Arc<Notify>,
     /// Counts.
     pub metrics: Arc<Metrics>,
+}
+
+/// What is seen of a job while it is worked at.
+#[derive(Clone, Default)]
+struct Seen {
+    progress: Option<Progress>,
+    /// A picture of what it is becoming, as a `data:` URL.
+    preview: Option<Arc<str>>,
 }
 
 /// What became of a job.
@@ -162,10 +171,10 @@ impl Worker {
     /// Works at a job under signs of life, from the fetching of its inputs to the record of its result.
     async fn carry_out(&self, job: &Job, lease: &Lease, stop: watch::Receiver<bool>) -> End {
         let cancel = Arc::new(AtomicBool::new(false));
-        let (progress, seen) = watch::channel(None);
+        let (tell, seen) = watch::channel(Seen::default());
         let mut over = pin!(self.over(lease, seen, stop));
         let rendered = {
-            let mut rendering = pin!(self.render(job, &cancel, progress.clone()));
+            let mut rendering = pin!(self.render(job, &cancel, tell.clone()));
             tokio::select! {
                 rendered = &mut rendering => rendered,
                 end = &mut over => {
@@ -180,7 +189,7 @@ impl Worker {
             Err(failure) => return End::Failed(failure),
         };
         tokio::select! {
-            end = self.deliver(lease, rendered, &progress) => end,
+            end = self.deliver(lease, rendered, &tell) => end,
             end = &mut over => end,
         }
     }
@@ -189,21 +198,24 @@ impl Worker {
     async fn over(
         &self,
         lease: &Lease,
-        mut seen: watch::Receiver<Option<Progress>>,
+        mut seen: watch::Receiver<Seen>,
         mut stop: watch::Receiver<bool>,
     ) -> End {
         let mut beats = interval(BEAT);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let beating = async {
+            let mut told = None;
             loop {
                 beats.tick().await;
-                let progress = *seen.borrow_and_update();
-                match self.store.beat(lease, progress).await {
+                let Seen { progress, preview } = seen.borrow_and_update().clone();
+                let fresh = preview.as_deref().filter(|_| preview != told);
+                match self.store.beat(lease, progress, fresh).await {
                     Ok(Beat::Go) => {}
                     Ok(Beat::Lost) => break,
                     // The lease may end; the result counts if nobody takes the job until then.
                     Err(error) => tracing::warn!(%error, "no sign of life"),
                 }
+                told = preview;
             }
         };
         let stopping = async {
@@ -223,7 +235,7 @@ impl Worker {
         &self,
         job: &Job,
         cancel: &Arc<AtomicBool>,
-        progress: watch::Sender<Option<Progress>>,
+        tell: watch::Sender<Seen>,
     ) -> Result<Rendered, Failure> {
         let (_folder, inputs) = self.inputs(job).await.map_err(|error| {
             failure(
@@ -231,8 +243,10 @@ impl Worker {
                 format!("what was sent can't be read: {error}"),
             )
         })?;
-        let rendered = self.start(job, inputs, Arc::clone(cancel), progress).await;
-        rendered
+        let ended = self.start(job, inputs, Arc::clone(cancel), tell);
+        let ended = ended.map_err(|error| failure("server_error", error.to_string()))?;
+        ended
+            .await
             .unwrap_or_else(|error| Err(RenderError::Failed(format!("the work ended: {error}"))))
             .map_err(|error| match error {
                 RenderError::Cancelled => Failure::cancelled(),
@@ -259,39 +273,47 @@ impl Worker {
         job: &Job,
         inputs: Inputs,
         cancel: Arc<AtomicBool>,
-        progress: watch::Sender<Option<Progress>>,
-    ) -> JoinHandle<Result<Rendered, RenderError>> {
+        tell: watch::Sender<Seen>,
+    ) -> io::Result<oneshot::Receiver<Result<Rendered, RenderError>>> {
         let (renderer, metrics) = (Arc::clone(&self.renderer), Arc::clone(&self.metrics));
         let spec = job.asked.spec.clone();
-        tokio::task::spawn_blocking(move || {
+        let (ended, end) = oneshot::channel();
+        // Not one of the runtime's: those answer requests at other times, and a priority that was lowered stays low.
+        let thread = thread::Builder::new().name("render".into());
+        thread.spawn(move || {
+            step_back();
             let mut clock = metrics.stages();
-            let mut on_progress = |now: Progress| {
-                clock.at(now);
-                progress.send_replace(Some(now));
+            let mut on_news = |news: News| match news {
+                News::Progress(now) => {
+                    clock.at(now);
+                    tell.send_modify(|seen| seen.progress = Some(now));
+                }
+                News::Preview(clip) => match pictures::preview(&clip) {
+                    Ok(url) => tell.send_modify(|seen| seen.preview = Some(url.into())),
+                    Err(error) => tracing::debug!(%error, "no preview"),
+                },
             };
-            let work = || renderer.render(&spec, &inputs, &cancel, &mut on_progress);
-            catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+            let work = || renderer.render(&spec, &inputs, &cancel, &mut on_news);
+            let rendered = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
                 let said = said(panic.as_ref());
                 Err(RenderError::Failed(format!(
                     "the model's program broke off: {said}"
                 )))
-            })
-        })
+            });
+            let _ = ended.send(rendered); // the worker itself may be gone
+        })?;
+        Ok(end)
     }
 
     /// Writes the result's files, then records them: files without a row can be found, rows without files must not be.
-    async fn deliver(
-        &self,
-        lease: &Lease,
-        rendered: Rendered,
-        progress: &watch::Sender<Option<Progress>>,
-    ) -> End {
+    async fn deliver(&self, lease: &Lease, rendered: Rendered, tell: &watch::Sender<Seen>) -> End {
         let began = Instant::now();
-        progress.send_replace(Some(Progress {
+        let encoding = Progress {
             stage: Stage::Encoding,
             done: 0,
             of: 1,
-        }));
+        };
+        tell.send_modify(|seen| seen.progress = Some(encoding));
         let end = self.record(lease, rendered).await;
         self.metrics.stage(Stage::Encoding, began.elapsed());
         end.unwrap_or_else(|error| {

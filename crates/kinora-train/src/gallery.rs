@@ -30,6 +30,7 @@ pub fn gallery(
                 save_latents: None,
                 shortcuts: &Shortcuts::NONE,
                 room: Room::ALL,
+                previews: false,
                 cancel: stop,
             };
             Ok(SheetRow {

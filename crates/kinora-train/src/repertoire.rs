@@ -221,6 +221,7 @@ impl Bench<'_> {
             save_latents: None,
             shortcuts: &Shortcuts::NONE,
             room: Room::ALL,
+            previews: false,
             cancel: self.stop,
         };
         Ok(generate(&job, |_| ())?.part(task.keep.clone())?)

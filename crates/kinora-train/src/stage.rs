@@ -161,6 +161,7 @@ pub fn evaluate_stage(
             save_latents: None,
             shortcuts: &Shortcuts::NONE,
             room: Room::ALL,
+            previews: false,
             cancel: stop,
         };
         let painted = generate(&job, |_| ())?.into_frames().concat();

@@ -36,6 +36,7 @@ fn main() -> Result<()> {
         save_latents: None,
         shortcuts: &Shortcuts::NONE,
         room: Room::ALL,
+        previews: false,
         cancel: &AtomicBool::new(false),
     };
     let clip = generate(&job, |event| match event {

@@ -29,6 +29,7 @@ impl Progress {
         let (phase, done, of) = match event {
             Event::Sampled(step) => ("steps", step.done, step.of),
             Event::Decoded { done, of } => ("frames", done, of),
+            Event::Preview(_) => return, // a terminal has no pictures
         };
         self.bar.set_message(format!("{}{phase}", self.title));
         self.bar.set_length(of as u64);

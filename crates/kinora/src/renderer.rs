@@ -14,10 +14,12 @@ use kinora_engine::{
 use kinora_media::{Clip, Fit, Fps, Reader, fit, probe, read_clip};
 use kinora_prompt::{Controls, Term};
 use kinora_server::render::{
-    self, Inputs, ModelCard, Progress, RenderError, RenderRequest, RenderSpec, Rendered, Renderer,
-    Role, Size, Stage,
+    self, Inputs, ModelCard, News, Progress, RenderError, RenderRequest, RenderSpec, Rendered,
+    Renderer, Role, Size, Stage,
 };
+use kinora_server::step_back;
 use kinora_train::recognition::Judge;
+use rayon::ThreadPoolBuilder;
 use serde_json::{Map, json};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -64,6 +66,11 @@ impl EngineRenderer {
     /// # Errors
     /// When one is not there or can't be used.
     pub fn open(names: &[String]) -> Result<Self> {
+        // All models share these threads. If something else had them started before, they keep their priority.
+        let threads = ThreadPoolBuilder::new().start_handler(|_| step_back());
+        if let Err(error) = threads.build_global() {
+            tracing::debug!(%error, "the models' threads are there already");
+        }
         let models = names.iter().map(|name| library::open(name));
         Ok(Self {
             models: models.collect::<Result<_>>()?,
@@ -102,9 +109,11 @@ impl EngineRenderer {
         &self,
         prepared: &Prepared<'_>,
         cancel: &AtomicBool,
-        on_progress: &mut dyn FnMut(Progress),
+        on_news: &mut dyn FnMut(News),
     ) -> Result<Clip> {
-        let Prepared { files, plan, .. } = prepared;
+        let Prepared {
+            files, plan, size, ..
+        } = prepared;
         let device = Device::flex();
         // A panic of an earlier job may have left the model in any state.
         let poisoned = self.loaded.is_poisoned();
@@ -117,11 +126,7 @@ impl EngineRenderer {
             |loaded: &Loaded| loaded.name == files.about.name && loaded.precision == plan.precision;
         if !loaded.as_ref().is_some_and(fits) {
             *loaded = None; // before the next one takes its memory
-            on_progress(Progress {
-                stage: Stage::Loading,
-                done: 0,
-                of: 1,
-            });
+            on_news(progress(Stage::Loading, 0, 1));
             let model = files
                 .load(plan.precision, &device)
                 .map_err(EngineError::from)?;
@@ -142,22 +147,29 @@ impl EngineRenderer {
             save_latents: None,
             shortcuts: &Shortcuts::NONE,
             room: machine::free_memory().map_or(Room::ALL, room),
+            previews: true,
             cancel,
         };
         let mut sampling = true;
         let clip = generate(&job, |event| match event {
             Event::Sampled(step) => {
                 sampling = step.done < step.of;
-                on_progress(progress(Stage::Sampling, step.done, step.of));
+                on_news(progress(Stage::Sampling, step.done, step.of));
             }
             // The parts of a long clip are decoded between the steps of the others.
             Event::Decoded { .. } if sampling => {}
-            Event::Decoded { done, of } => on_progress(progress(Stage::Decoding, done, of)),
+            Event::Decoded { done, of } => on_news(progress(Stage::Decoding, done, of)),
+            Event::Preview(frame) => {
+                let picture = Clip::new(plan.width, plan.height, plan.fps, vec![frame]);
+                let picture = picture.and_then(|clip| clip.corner(size.width, size.height));
+                if let Ok(picture) = picture {
+                    on_news(News::Preview(picture));
+                }
+            }
         })?;
-        let Size { width, height } = prepared.size;
         Ok(clip
             .part(prepared.task.keep.clone())?
-            .corner(width, height)?)
+            .corner(size.width, size.height)?)
     }
 }
 
@@ -210,11 +222,11 @@ impl Renderer for EngineRenderer {
         spec: &RenderSpec,
         inputs: &Inputs,
         cancel: &AtomicBool,
-        on_progress: &mut dyn FnMut(Progress),
+        on_news: &mut dyn FnMut(News),
     ) -> Result<Rendered, RenderError> {
         let mut rendered = || {
             let prepared = self.prepare(&spec.request, inputs)?;
-            let clip = self.paint(&prepared, cancel, on_progress)?;
+            let clip = self.paint(&prepared, cancel, on_news)?;
             let recipe = Recipe::new(
                 &prepared.plan,
                 &Shortcuts::NONE,
@@ -436,13 +448,13 @@ fn read(path: &Path) -> Result<Clip> {
     })
 }
 
-fn progress(stage: Stage, done: usize, of: usize) -> Progress {
+fn progress(stage: Stage, done: usize, of: usize) -> News {
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    Progress {
+    News::Progress(Progress {
         stage,
         done: count(done),
         of: count(of),
-    }
+    })
 }
 
 fn render_error(error: Error) -> RenderError {

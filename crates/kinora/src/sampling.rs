@@ -312,6 +312,7 @@ impl Painter {
             save_latents: None,
             shortcuts,
             room: self.memory.map_or(Room::ALL, room),
+            previews: false,
             cancel: &self.stop,
         }
     }

@@ -1,11 +1,13 @@
 //! What `serve`, `worker`, `keys` and `doctor` have in common: settings, logs, the signal to stop.
 
 use crate::failure::BadInput;
+use crate::sampling::tell;
 use anyhow::{Context, Result, anyhow};
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
+use serde_json::Value;
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
@@ -110,6 +112,45 @@ pub fn stop_signal() -> Result<watch::Receiver<bool>> {
         }
     });
     Ok(stop)
+}
+
+/// Prints a list: as JSON, a line for each, or on stderr that there is nothing yet.
+pub fn list<T>(
+    rows: &[T],
+    json: bool,
+    (described, line): (impl Fn(&T) -> Value, impl Fn(&T) -> String),
+    nothing: &str,
+) -> Result<()> {
+    let mut out = io::stdout().lock();
+    if json {
+        let rows: Vec<Value> = rows.iter().map(described).collect();
+        writeln!(out, "{}", serde_json::to_string_pretty(&rows)?)?;
+    } else if rows.is_empty() {
+        tell(nothing);
+    } else {
+        for row in rows {
+            writeln!(out, "{}", line(row).trim_end())?;
+        }
+    }
+    Ok(())
+}
+
+/// Prints what is made once and can't be shown again: the secret alone and what it is on stderr, or all as JSON.
+pub fn secret(
+    (mut described, name): (Value, &str),
+    secret: &str,
+    json: bool,
+    what: &str,
+) -> Result<()> {
+    let mut out = io::stdout().lock();
+    if json {
+        described[name] = secret.into();
+        writeln!(out, "{}", serde_json::to_string_pretty(&described)?)?;
+    } else {
+        writeln!(out, "{secret}")?;
+        tell(what);
+    }
+    Ok(())
 }
 
 /// So many random bytes, in hexadecimal digits.

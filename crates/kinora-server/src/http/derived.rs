@@ -2,14 +2,48 @@
 
 use super::Refusals;
 use super::parts::{Picture, Source, Video, draft};
-use crate::app::{App, Caller};
+use crate::app::{App, Caller, Draft};
 use crate::render::{RenderRequest, Role, Task};
-use crate::wire::{ApiError, EditRequest, ExtendRequest, Form, Options, RemixRequest, VideoObject};
+use crate::wire::{
+    ApiError, EditRequest, ExtendRequest, Form, Options, RemixRequest, Upload, VideoObject,
+};
 use axum::extract::{Path, Request, State};
 use std::sync::Arc;
 
 /// Longest extension, in seconds.
 const MAX_EXTENSION: f64 = 20.0;
+
+/// What is to become of a video.
+struct Change {
+    task: Task,
+    prompt: String,
+    /// A model in the client's words; the source's if not given.
+    model: Option<String>,
+    strength: Option<f64>,
+    seconds: Option<f64>,
+    options: Options,
+}
+
+impl Change {
+    /// A draft of the change of a video of this server or of one that was sent.
+    async fn draft(
+        self,
+        app: &App,
+        caller: &Caller,
+        (id, upload): (Option<&str>, Option<Upload>),
+    ) -> Result<Draft, ApiError> {
+        let source = Source::find(app, caller, id, upload).await?;
+        let (model, card) = app.model(self.model.as_deref().or(source.model()))?;
+        let request = RenderRequest {
+            strength: self.strength,
+            seconds: self.seconds,
+            ..self.options.request(card.name, self.task, self.prompt)?
+        };
+        let mut draft = draft(model, request)?;
+        source.add(app, &mut draft).await?;
+        Ok(draft)
+    }
+}
 
 /// Paint a video again after another prompt
 #[utoipa::path(post, path = "/v1/videos/{id}/remix", tag = "videos", params(("id" = String, Path)),
@@ -24,14 +58,15 @@ pub(super) async fn remix(
     let mut form = Form::read(request, app.settings.limits).await?;
     let options: Options = form.take()?;
     let asked: RemixRequest = form.rest()?;
-    let source = Source::find(&app, &caller, Some(&id), None).await?;
-    let (model, card) = app.model(asked.model.as_deref().or(source.model()))?;
-    let request = RenderRequest {
+    let change = Change {
+        task: Task::Remix,
+        prompt: asked.prompt,
+        model: asked.model,
         strength: asked.strength,
-        ..options.request(card.name, Task::Remix, asked.prompt)?
+        seconds: None,
+        options,
     };
-    let mut draft = draft(model, request)?;
-    source.add(&app, &mut draft).await?;
+    let draft = change.draft(&app, &caller, (Some(&id), None)).await?;
     let job = app.accept(&caller, draft).await?;
     Ok(Video::new(&app, &job))
 }
@@ -50,14 +85,15 @@ pub(super) async fn edit(
     let (video, mask) = (form.file("video"), form.file("mask"));
     let asked: EditRequest = form.rest()?;
     let id = asked.video.as_ref().map(|video| video.id.as_str());
-    let source = Source::find(&app, &caller, id, video).await?;
-    let (model, card) = app.model(asked.model.as_deref().or(source.model()))?;
-    let request = RenderRequest {
+    let change = Change {
+        task: Task::Edit,
+        prompt: asked.prompt,
+        model: asked.model,
         strength: asked.strength,
-        ..options.request(card.name, Task::Edit, asked.prompt)?
+        seconds: None,
+        options,
     };
-    let mut draft = draft(model, request)?;
-    source.add(&app, &mut draft).await?;
+    let mut draft = change.draft(&app, &caller, (id, video)).await?;
     let picture = Picture {
         name: "mask",
         role: Role::Mask,
@@ -92,14 +128,15 @@ pub(super) async fn extend(
         )));
     }
     let id = asked.video.as_ref().map(|video| video.id.as_str());
-    let source = Source::find(&app, &caller, id, video).await?;
-    let (model, card) = app.model(asked.model.as_deref().or(source.model()))?;
-    let request = RenderRequest {
+    let change = Change {
+        task: Task::Extend,
+        prompt: asked.prompt,
+        model: asked.model,
+        strength: None,
         seconds: Some(seconds),
-        ..options.request(card.name, Task::Extend, asked.prompt)?
+        options,
     };
-    let mut draft = draft(model, request)?;
-    source.add(&app, &mut draft).await?;
+    let draft = change.draft(&app, &caller, (id, video)).await?;
     let job = app.accept(&caller, draft).await?;
     Ok(Video::new(&app, &job))
 }

@@ -22,12 +22,14 @@ struct Watch {
     id: String,
     /// The one that was told last.
     last: Option<Event>,
+    /// The preview that was told last.
+    preview: Option<String>,
     /// When this stage began and how far it was, to tell how long it will take.
     since: Option<(crate::render::Progress, Instant)>,
     over: bool,
 }
 
-/// What happens to a video, until it ends: queue place, stage, step, time left
+/// What happens to a video, until it ends: queue place, stage, step, time left, previews
 #[utoipa::path(get, path = "/v1/videos/{id}/events", tag = "videos", params(("id" = String, Path)),
     responses((status = 200, body = Event, content_type = "text/event-stream"), Refusals))]
 pub(super) async fn events(
@@ -43,6 +45,7 @@ pub(super) async fn events(
         owner,
         id,
         last: None,
+        preview: None,
         since: None,
         over: false,
     };
@@ -73,11 +76,12 @@ impl Watch {
                 }
             };
             let same = self.last.as_ref().is_some_and(|last| {
-                let timeless = |event: &Event| Event {
+                let lasting = |event: &Event| Event {
                     seconds_left: None,
+                    preview: None,
                     ..event.clone()
                 };
-                timeless(last) == timeless(&event)
+                event.preview.is_none() && lasting(last) == lasting(&event)
             });
             if same {
                 continue;
@@ -105,6 +109,11 @@ impl Watch {
             _ => None,
         };
         let progress = job.progress.filter(|_| job.status == Status::InProgress);
+        let fresh = job.preview.is_some() && job.preview != self.preview;
+        let preview = job.preview.clone().filter(|_| fresh);
+        if fresh {
+            self.preview.clone_from(&preview);
+        }
         Ok(Some(Event {
             video: VideoObject::new(&job),
             queue_place: ahead,
@@ -112,6 +121,7 @@ impl Watch {
             done: progress.map(|progress| progress.done),
             of: progress.map(|progress| progress.of),
             seconds_left: self.left(&job),
+            preview,
         }))
     }
 

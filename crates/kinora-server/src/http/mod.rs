@@ -4,8 +4,10 @@ mod batches;
 mod characters;
 mod content;
 mod derived;
+mod drain;
 mod events;
 mod files;
+mod forms;
 mod health;
 mod models;
 mod parts;
@@ -14,14 +16,14 @@ mod watch;
 
 use crate::app::{App, Caller};
 use crate::store::{Scope, Store};
-use crate::wire::{ApiError, ErrorBody};
+use crate::wire::{ApiError, ErrorBody, Options};
 use axum::extract::{DefaultBodyLimit, FromRequestParts, MatchedPath, Request, State};
-use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Uri};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{Html, Response};
-use axum::{Json, Router, routing::get};
+use axum::{Router, body::Bytes, routing::get};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -56,7 +58,7 @@ pub(crate) struct Refusals;
         title = "Kinora",
         description = "The Videos API on your own machine: what OpenAI's clients speak, and a little more."
     ),
-    components(schemas(ErrorBody)),
+    components(schemas(ErrorBody, Options)),
     modifiers(&Bearer),
     security(("key" = []))
 )]
@@ -111,21 +113,20 @@ pub fn router(app: Arc<App>) -> Router {
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics))
         .split_for_parts();
+    // As text: the document's objects would take some megabytes for as long as the server runs.
+    let document = Bytes::from(forms::complete(&document).to_string());
+    let described = async move || ([(CONTENT_TYPE, "application/json")], document.clone());
     router
-        .route("/openapi.json", get(async move || Json(document)))
+        .route("/openapi.json", get(described))
         .route("/", get(async || Html(include_str!("page.html"))))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .layer(DefaultBodyLimit::max(
             app.settings.limits.text + app.settings.limits.file as usize,
         ))
+        .layer(from_fn(drain::read_on))
         .layer(from_fn_with_state(Arc::clone(&app), watched))
         .with_state(app)
-}
-
-/// The document alone, for those who want it without a server.
-pub fn document() -> Document {
-    Api::openapi()
 }
 
 async fn no_route(method: Method, uri: Uri) -> ApiError {

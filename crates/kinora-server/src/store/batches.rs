@@ -208,7 +208,7 @@ impl Store {
             .bind(line)
             .bind(state)
             .bind(refusal.map(json))
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await?;
         Ok(())
     }
@@ -223,7 +223,7 @@ impl Store {
         let done = sqlx::query(self.sql(text))
             .bind(id)
             .bind(status)
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await?;
         Ok(done.rows_affected() > 0)
     }

@@ -35,7 +35,7 @@ impl Store {
             .bind(owner)
             .bind(name)
             .bind(description)
-            .fetch_one(&self.pool)
+            .fetch_one(&self.writer)
             .await?;
         read(&row)
     }

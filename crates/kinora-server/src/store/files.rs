@@ -40,7 +40,7 @@ impl Store {
             .bind(name)
             .bind(purpose)
             .bind(json(asset))
-            .fetch_one(&self.pool)
+            .fetch_one(&self.writer)
             .await?;
         read(&row)
     }
@@ -102,7 +102,7 @@ impl Store {
         let gone = sqlx::query("DELETE FROM files WHERE id = $1 AND owner = $2")
             .bind(id)
             .bind(owner)
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await?;
         Ok(gone.rows_affected() > 0)
     }

@@ -42,6 +42,8 @@ pub struct Job {
     pub expires_at: Option<i64>,
     /// How far the work is.
     pub progress: Option<Progress>,
+    /// What it is becoming, as a `data:` URL, while a worker is at it.
+    pub preview: Option<String>,
     /// How often a worker took it.
     pub attempt: i64,
     /// The files of the result.
@@ -158,6 +160,7 @@ impl Job {
             completed_at: row.try_get("completed_at")?,
             expires_at: row.try_get("expires_at")?,
             progress: parsed(row.try_get("progress")?).map_err(&wrong)?,
+            preview: row.try_get("preview")?,
             attempt: row.try_get("attempt")?,
             outcome: parsed(row.try_get("result")?).map_err(&wrong)?,
             failure: failure.map(|(code, message)| Failure { code, message }),

@@ -29,6 +29,8 @@ pub struct KeyLimits {
     pub max_running: Option<i64>,
     /// Seconds of video in 24 hours.
     pub seconds_a_day: Option<i64>,
+    /// Pixels of all frames in 24 hours, in millions: what bounds sizes and rates, too.
+    pub megapixels_a_day: Option<i64>,
 }
 
 /// A key to be made.
@@ -90,8 +92,9 @@ impl Store {
     pub async fn add_key(&self, id: &str, secret: &str, new: &NewKey) -> Result<Key, StoreError> {
         let scopes: Vec<String> = new.scopes.iter().map(Scope::to_string).collect();
         let text = "INSERT INTO keys \
-            (id, name, hash, scopes, priority, max_queued, max_running, seconds_a_day, created_at) \
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, {now}) RETURNING *";
+            (id, name, hash, scopes, priority, max_queued, max_running, seconds_a_day, \
+            megapixels_a_day, created_at) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, {now}) RETURNING *";
         let row = sqlx::query(self.sql(text))
             .bind(id)
             .bind(&new.name)
@@ -101,7 +104,8 @@ impl Store {
             .bind(new.limits.max_queued)
             .bind(new.limits.max_running)
             .bind(new.limits.seconds_a_day)
-            .fetch_one(&self.pool)
+            .bind(new.limits.megapixels_a_day)
+            .fetch_one(&self.writer)
             .await?;
         read(&row)
     }
@@ -134,10 +138,10 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn has_keys(&self) -> Result<bool, StoreError> {
-        let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM keys")
-            .fetch_one(&self.pool)
+        let found: Option<i64> = sqlx::query_scalar("SELECT created_at FROM keys LIMIT 1")
+            .fetch_optional(&self.pool)
             .await?;
-        Ok(count > 0)
+        Ok(found.is_some())
     }
 
     /// Revokes a key, by its id or its name. Tells how many it was.
@@ -149,7 +153,7 @@ impl Store {
             WHERE (id = $1 OR name = $1) AND revoked_at IS NULL";
         let done = sqlx::query(self.sql(text))
             .bind(key)
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await?;
         Ok(done.rows_affected())
     }
@@ -178,6 +182,7 @@ fn read(row: &AnyRow) -> Result<Key, StoreError> {
             max_queued: row.try_get("max_queued")?,
             max_running: row.try_get("max_running")?,
             seconds_a_day: row.try_get("seconds_a_day")?,
+            megapixels_a_day: row.try_get("megapixels_a_day")?,
         },
         created_at: row.try_get("created_at")?,
         revoked_at: row.try_get("revoked_at")?,

@@ -30,6 +30,9 @@ use std::time::Duration;
 
 /// How long a request waits for a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Connections to PostgreSQL, and those that read from SQLite.
+const CONNECTIONS: u32 = 8;
+const READERS: u32 = 4;
 
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (
@@ -47,6 +50,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "batches",
         include_str!("../../migrations/0003_batches.sql"),
     ),
+    (
+        4,
+        "previews",
+        include_str!("../../migrations/0004_previews.sql"),
+    ),
 ];
 
 /// Where the record is kept.
@@ -61,7 +69,10 @@ pub enum Database {
 /// The open database.
 #[derive(Clone, Debug)]
 pub struct Store {
+    /// What reads.
     pool: AnyPool,
+    /// What writes. SQLite has one writer at a time: its requests wait here in order, and readers wait for none of them.
+    writer: AnyPool,
     dialect: Dialect,
     /// How long a worker is believed to be at its job without a sign of life.
     lease: Duration,
@@ -108,21 +119,34 @@ impl Store {
             Database::Sqlite(path) => (sqlite_url(path), Dialect::Sqlite),
             Database::Postgres(url) => (url.clone(), Dialect::Postgres),
         };
-        let pool = AnyPoolOptions::new()
-            .max_connections(8)
-            .acquire_timeout(PATIENCE)
-            .after_connect(move |connection, _| {
-                Box::pin(async move {
-                    for pragma in dialect.on_connect() {
-                        sqlx::query(*pragma).execute(&mut *connection).await?;
-                    }
-                    Ok(())
+        let connections = |most: u32, pragmas: &'static [&'static str]| {
+            AnyPoolOptions::new()
+                .max_connections(most)
+                .acquire_timeout(PATIENCE)
+                // A file does not go away as a server does, and asking costs as much as a query.
+                .test_before_acquire(dialect == Dialect::Postgres)
+                .after_connect(move |connection, _| {
+                    Box::pin(async move {
+                        for pragma in pragmas {
+                            sqlx::query(*pragma).execute(&mut *connection).await?;
+                        }
+                        Ok(())
+                    })
                 })
-            })
-            .connect(&url)
-            .await?;
+        };
+        let (pool, writer) = match dialect {
+            Dialect::Postgres => {
+                let pool = connections(CONNECTIONS, &[]).connect(&url).await?;
+                (pool.clone(), pool)
+            }
+            Dialect::Sqlite => {
+                let writer = connections(1, &WRITES).connect(&url).await?;
+                (connections(READERS, &READS).connect(&url).await?, writer)
+            }
+        };
         let store = Self {
             pool,
+            writer,
             dialect,
             lease,
         };
@@ -139,7 +163,7 @@ impl Store {
             migrations: Cow::Owned(MIGRATIONS.iter().map(migration).collect()),
             ..Migrator::DEFAULT
         };
-        Ok(migrator.run(&self.pool).await?)
+        Ok(migrator.run(&self.writer).await?)
     }
 
     /// Whether the database answers.
@@ -162,8 +186,8 @@ impl Store {
     /// A transaction that may write. SQLite's takes its lock at once, so it never fails half-way for want of it.
     async fn begin(&self) -> Result<Transaction<'static, Any>, StoreError> {
         Ok(match self.dialect {
-            Dialect::Sqlite => self.pool.begin_with("BEGIN IMMEDIATE").await?,
-            Dialect::Postgres => self.pool.begin().await?,
+            Dialect::Sqlite => self.writer.begin_with("BEGIN IMMEDIATE").await?,
+            Dialect::Postgres => self.writer.begin().await?,
         })
     }
 }
@@ -182,18 +206,17 @@ impl Dialect {
             Self::Postgres => "FOR UPDATE OF v SKIP LOCKED",
         }
     }
-
-    fn on_connect(self) -> &'static [&'static str] {
-        match self {
-            Self::Sqlite => &[
-                "PRAGMA busy_timeout = 10000",
-                "PRAGMA journal_mode = WAL",
-                "PRAGMA synchronous = FULL",
-            ],
-            Self::Postgres => &[],
-        }
-    }
 }
+
+/// What a connection to SQLite that writes is told first. Other programs may write to the same file.
+const WRITES: [&str; 3] = [
+    "PRAGMA busy_timeout = 10000",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+];
+
+/// What one that reads is told.
+const READS: [&str; 2] = ["PRAGMA busy_timeout = 10000", "PRAGMA query_only = ON"];
 
 fn sqlite_url(path: &Path) -> String {
     let mut url = "sqlite:".to_owned();

@@ -48,7 +48,7 @@ impl Store {
         // A lease that ends later than any can was given before the clock was put back.
         let text = format!(
             "UPDATE videos SET status = 'in_progress', worker = $1, attempt = attempt + 1, \
-             lease_until = {{now}} + $2, progress = NULL WHERE id = (\
+             lease_until = {{now}} + $2, progress = NULL, preview = NULL WHERE id = (\
              SELECT v.id FROM videos v WHERE (v.status = 'queued' OR (v.status = 'in_progress' \
              AND (v.lease_until < {{now}} OR v.lease_until > {{now}} + 2 * $2))) AND v.priority >= $3 AND v.model IN ({}) \
              AND NOT EXISTS (SELECT 1 FROM keys k WHERE k.id = v.owner AND v.status = 'queued' \
@@ -64,7 +64,7 @@ impl Store {
         for model in models {
             query = query.bind(model);
         }
-        let Some(row) = query.fetch_optional(&self.pool).await? else {
+        let Some(row) = query.fetch_optional(&self.writer).await? else {
             return Ok(None);
         };
         let job = Job::read(&row)?;
@@ -79,7 +79,7 @@ impl Store {
     /// Ends jobs at which too many workers died.
     async fn give_up(&self) -> Result<(), StoreError> {
         let text = "UPDATE videos SET status = 'failed', completed_at = {now}, worker = NULL, \
-            lease_until = NULL, error_code = 'worker_died', error_message = $2 \
+            lease_until = NULL, preview = NULL, error_code = 'worker_died', error_message = $2 \
             WHERE status = 'in_progress' AND attempt >= $1 \
             AND (lease_until < {now} OR lease_until > {now} + 2 * $3)";
         let message = format!(
@@ -89,12 +89,12 @@ impl Store {
             .bind(MAX_ATTEMPTS)
             .bind(message)
             .bind(milliseconds(self.lease))
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await?;
         Ok(())
     }
 
-    /// A worker's sign of life.
+    /// A worker's sign of life, with how far it is and a new picture of its work, if there is one.
     ///
     /// # Errors
     /// When the database fails.
@@ -102,8 +102,10 @@ impl Store {
         &self,
         lease: &Lease,
         progress: Option<Progress>,
+        preview: Option<&str>,
     ) -> Result<Beat, StoreError> {
-        let text = "UPDATE videos SET lease_until = {now} + $4, progress = $5 \
+        let text = "UPDATE videos SET lease_until = {now} + $4, progress = $5, \
+            preview = COALESCE($6, preview) \
             WHERE id = $1 AND worker = $2 AND attempt = $3 AND status = 'in_progress'";
         let done = sqlx::query(self.sql(text))
             .bind(&lease.id)
@@ -111,7 +113,8 @@ impl Store {
             .bind(lease.attempt)
             .bind(milliseconds(self.lease))
             .bind(progress.as_ref().map(json))
-            .execute(&self.pool)
+            .bind(preview)
+            .execute(&self.writer)
             .await?;
         Ok(match done.rows_affected() {
             0 => Beat::Lost,
@@ -130,7 +133,7 @@ impl Store {
         keep: Option<Duration>,
     ) -> Result<bool, StoreError> {
         let text = "UPDATE videos SET status = 'completed', completed_at = {now}, worker = NULL, \
-            lease_until = NULL, result = $4, expires_at = {now} + $5 \
+            lease_until = NULL, preview = NULL, result = $4, expires_at = {now} + $5 \
             WHERE id = $1 AND worker = $2 AND attempt = $3 AND status = 'in_progress'";
         let done = sqlx::query(self.sql(text))
             .bind(&lease.id)
@@ -138,7 +141,7 @@ impl Store {
             .bind(lease.attempt)
             .bind(json(outcome))
             .bind(keep.map(milliseconds))
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await?;
         Ok(done.rows_affected() > 0)
     }
@@ -149,7 +152,7 @@ impl Store {
     /// When the database fails.
     pub async fn fail(&self, lease: &Lease, failure: &Failure) -> Result<bool, StoreError> {
         let text = "UPDATE videos SET status = 'failed', completed_at = {now}, worker = NULL, \
-            lease_until = NULL, error_code = $4, error_message = $5 \
+            lease_until = NULL, preview = NULL, error_code = $4, error_message = $5 \
             WHERE id = $1 AND worker = $2 AND attempt = $3 AND status = 'in_progress'";
         let done = sqlx::query(self.sql(text))
             .bind(&lease.id)
@@ -157,7 +160,7 @@ impl Store {
             .bind(lease.attempt)
             .bind(&failure.code)
             .bind(&failure.message)
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await?;
         Ok(done.rows_affected() > 0)
     }
@@ -168,13 +171,13 @@ impl Store {
     /// When the database fails.
     pub async fn hand_back(&self, lease: &Lease) -> Result<(), StoreError> {
         let text = "UPDATE videos SET status = 'queued', worker = NULL, lease_until = NULL, \
-            progress = NULL, attempt = attempt - 1 \
+            progress = NULL, preview = NULL, attempt = attempt - 1 \
             WHERE id = $1 AND worker = $2 AND attempt = $3 AND status = 'in_progress'";
         sqlx::query(text)
             .bind(&lease.id)
             .bind(&lease.worker)
             .bind(lease.attempt)
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await?;
         Ok(())
     }

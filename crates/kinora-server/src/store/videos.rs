@@ -2,6 +2,7 @@
 
 use super::job::json;
 use super::{Asked, Failure, Job, KeyLimits, Status, Store, StoreError};
+use crate::render::RenderSpec;
 
 /// A day, in milliseconds.
 const DAY: i64 = 86_400_000;
@@ -24,6 +25,11 @@ pub enum QuotaError {
     /// The day's seconds are spent.
     #[error("this key may ask for {0} seconds of video in 24 hours, and they are spent")]
     Seconds(i64),
+    /// The day's pixels are spent.
+    #[error(
+        "this key may ask for {0} megapixels in 24 hours, all frames together, and this would be more"
+    )]
+    Megapixels(i64),
     /// The record fails.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -64,17 +70,24 @@ impl Store {
                 return Err(QuotaError::Queued(most));
             }
         }
-        if let Some(most) = limits.seconds_a_day {
+        if limits.seconds_a_day.is_some() || limits.megapixels_a_day.is_some() {
             let text = "SELECT job FROM videos WHERE owner = $1 AND created_at > {now} - $2";
             let jobs: Vec<String> = sqlx::query_scalar(self.sql(text))
                 .bind(owner)
                 .bind(DAY)
                 .fetch_all(&mut *tx)
                 .await?;
-            let asked_before = jobs.iter().flat_map(|job| serde_json::from_str(job));
-            let seconds: f64 = asked_before.map(|a: Asked| a.spec.seconds()).sum();
-            if seconds + asked.spec.seconds() > most as f64 {
+            let before = jobs.iter().flat_map(|job| serde_json::from_str(job));
+            let specs: Vec<RenderSpec> = before.map(|asked: Asked| asked.spec).collect();
+            let all = || specs.iter().chain([&asked.spec]);
+            let seconds: f64 = all().map(RenderSpec::seconds).sum();
+            if let Some(most) = limits.seconds_a_day.filter(|most| seconds > *most as f64) {
                 return Err(QuotaError::Seconds(most));
+            }
+            let megapixels: f64 = all().map(RenderSpec::megapixels).sum();
+            let over = |most: &i64| megapixels > *most as f64;
+            if let Some(most) = limits.megapixels_a_day.filter(over) {
+                return Err(QuotaError::Megapixels(most));
             }
         }
         let text = "INSERT INTO videos \
@@ -149,7 +162,7 @@ impl Store {
         let gone = sqlx::query("DELETE FROM videos WHERE id = $1 AND owner = $2")
             .bind(id)
             .bind(owner)
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await?;
         Ok(gone.rows_affected() > 0)
     }
@@ -162,7 +175,7 @@ impl Store {
         let mut tx = self.begin().await?;
         let Failure { code, message } = Failure::cancelled();
         let text = "UPDATE videos SET status = 'failed', completed_at = {now}, worker = NULL, \
-            lease_until = NULL, error_code = $3, error_message = $4 \
+            lease_until = NULL, preview = NULL, error_code = $3, error_message = $4 \
             WHERE id = $1 AND owner = $2 AND status IN ('queued', 'in_progress')";
         sqlx::query(self.sql(text))
             .bind(id)
@@ -199,7 +212,7 @@ impl Store {
         let text =
             "DELETE FROM videos WHERE expires_at IS NOT NULL AND expires_at < {now} RETURNING id";
         Ok(sqlx::query_scalar(self.sql(text))
-            .fetch_all(&self.pool)
+            .fetch_all(&self.writer)
             .await?)
     }
 
@@ -227,7 +240,7 @@ impl Store {
         sqlx::query(text)
             .bind(id)
             .bind("the video was completed, but its files are lost; ask for it again with the same seed")
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await?;
         Ok(())
     }

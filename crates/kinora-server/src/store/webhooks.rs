@@ -54,7 +54,7 @@ impl Store {
             .bind(&webhook.owner)
             .bind(&webhook.url)
             .bind(&webhook.secret)
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await?;
         Ok(())
     }
@@ -86,10 +86,10 @@ impl Store {
     pub async fn remove_webhook(&self, webhook: &str) -> Result<u64, StoreError> {
         let gone = sqlx::query("DELETE FROM webhooks WHERE id = $1 OR url = $1")
             .bind(webhook)
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await?;
         sqlx::query("DELETE FROM deliveries WHERE webhook NOT IN (SELECT id FROM webhooks)")
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await?;
         Ok(gone.rows_affected())
     }
@@ -142,7 +142,7 @@ impl Store {
             ORDER BY v.due_at LIMIT 1 {skip_locked}) RETURNING *";
         let row = sqlx::query(self.sql(text))
             .bind(milliseconds(lease))
-            .fetch_optional(&self.pool)
+            .fetch_optional(&self.writer)
             .await?;
         let Some(row) = row else {
             return Ok(None);
@@ -150,7 +150,7 @@ impl Store {
         let webhook: String = row.try_get("webhook")?;
         let target = sqlx::query("SELECT url, secret FROM webhooks WHERE id = $1")
             .bind(&webhook)
-            .fetch_optional(&self.pool)
+            .fetch_optional(&self.writer)
             .await?;
         match target {
             Some(target) => Ok(Some(read(&row, &target)?)),
@@ -172,7 +172,7 @@ impl Store {
         sqlx::query(self.sql(text))
             .bind(id)
             .bind(answer)
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await?;
         Ok(())
     }
@@ -192,7 +192,7 @@ impl Store {
             .bind(id)
             .bind(again.map(milliseconds))
             .bind(answer)
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await?;
         Ok(())
     }

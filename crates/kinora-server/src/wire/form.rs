@@ -2,7 +2,9 @@
 
 use super::ApiError;
 use axum::body::Bytes;
+use axum::extract::multipart::MultipartError;
 use axum::extract::{FromRequest, Multipart, Request};
+use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 use serde_aux::serde_introspection::serde_introspect;
@@ -95,11 +97,7 @@ impl Form {
     async fn multipart(mut parts: Multipart, limits: Limits) -> Result<Self, ApiError> {
         let mut form = Self::default();
         let (mut count, mut room) = (0, limits.text);
-        while let Some(mut part) = parts
-            .next_field()
-            .await
-            .map_err(|e| refused(e.body_text()))?
-        {
+        while let Some(mut part) = parts.next_field().await.map_err(broken)? {
             count += 1;
             if count > MAX_FIELDS {
                 return Err(refused(format!("there are more than {MAX_FIELDS} parts")));
@@ -109,14 +107,14 @@ impl Form {
             };
             if part.file_name().is_some() {
                 let mut upload = Upload::new(part.file_name())?;
-                while let Some(bytes) = part.chunk().await.map_err(|e| refused(e.body_text()))? {
+                while let Some(bytes) = part.chunk().await.map_err(broken)? {
                     upload.write(&bytes, limits.file, &key)?;
                 }
                 form.files.insert(key, upload);
                 continue;
             }
             let mut text = Vec::new();
-            while let Some(bytes) = part.chunk().await.map_err(|e| refused(e.body_text()))? {
+            while let Some(bytes) = part.chunk().await.map_err(broken)? {
                 room = room.checked_sub(bytes.len()).ok_or_else(|| {
                     ApiError::too_large(format!(
                         "the text fields have more than {} bytes together",
@@ -199,6 +197,13 @@ impl Upload {
 fn unwritten(error: &io::Error) -> ApiError {
     tracing::error!(%error, "an upload can't be written");
     ApiError::unavailable("the server has no room for the upload; try again later")
+}
+
+fn broken(error: MultipartError) -> ApiError {
+    match error.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => ApiError::too_large("the form is larger than any may be"),
+        _ => refused(error.body_text()),
+    }
 }
 
 fn refused(message: String) -> ApiError {

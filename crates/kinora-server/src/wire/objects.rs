@@ -390,4 +390,7 @@ pub struct Event {
     /// Seconds that the rest of this stage will take, if it goes on like this.
     #[schema(required)]
     pub seconds_left: Option<f64>,
+    /// What a frame of the video is becoming, a small JPEG picture as a `data:` URL, if there is one that was not told yet.
+    #[schema(required)]
+    pub preview: Option<String>,
 }

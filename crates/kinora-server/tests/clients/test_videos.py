@@ -1,6 +1,6 @@
 """The Videos API through PyPI's openai, unmodified: what its users write, and what they must get."""
 
-import io
+import base64
 import json
 import struct
 import subprocess
@@ -100,7 +100,7 @@ class Videos(unittest.TestCase):
 
     def test_a_reference_picture_as_file_url_and_file_id(self):
         self.made(input_reference=("first.png", png(64, 32), "image/png"), size="64x32")
-        url = "data:image/png;base64," + __import__("base64").b64encode(png(64, 32)).decode()
+        url = "data:image/png;base64," + base64.b64encode(png(64, 32)).decode()
         # The typed parameter takes files alone; its users send references beside it.
         self.made(extra_body={"input_reference": {"image_url": url}})
         file = self.client.files.create(file=("first.png", png(64, 32)), purpose="vision")
@@ -224,6 +224,12 @@ class Videos(unittest.TestCase):
         self.assertIn("video.in_progress", names)
         steps = [event["done"] for event in told if event["stage"] == "sampling"]
         self.assertEqual(steps, sorted(steps))
+        pictures = [event["preview"] for event in told if event["preview"]]
+        self.assertEqual(len(pictures), 1, "each is told once")
+        kind, data = pictures[0].split(",")
+        self.assertEqual(kind, "data:image/jpeg;base64")
+        picture = probe(base64.b64decode(data))
+        self.assertEqual((picture["codec_name"], picture["width"], picture["height"]), ("mjpeg", 64, 32))
 
 
 class Mapped(unittest.TestCase):

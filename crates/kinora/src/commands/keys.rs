@@ -1,15 +1,12 @@
 //! `kinora keys`: who may ask a server for videos, and for how many.
 
+use crate::failure::BadInput;
 use crate::place::PlaceArgs;
-use crate::sampling::tell;
-use crate::service::{random, runtime};
+use crate::service::{self, random, runtime};
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use kinora_server::store::{Key, KeyLimits, NewKey, Scope};
 use serde_json::{Value, json};
-use std::io::{self, Write};
-
-use crate::failure::BadInput;
 
 /// Make, list and revoke the API keys of a server
 #[derive(Debug, Args)]
@@ -49,6 +46,9 @@ enum What {
         /// Seconds of video that it may ask for in 24 hours
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..))]
         seconds_a_day: Option<i64>,
+        /// Pixels that it may ask for in 24 hours, of all frames together, in millions
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..))]
+        megapixels_a_day: Option<i64>,
         /// Its jobs come before those of keys with a lower number
         #[arg(
             long,
@@ -75,7 +75,6 @@ enum What {
 pub fn keys(args: KeysArgs) -> Result<()> {
     runtime()?.block_on(async {
         let store = args.place.record().await?;
-        let mut out = io::stdout().lock();
         match args.what {
             What::Add {
                 name,
@@ -83,6 +82,7 @@ pub fn keys(args: KeysArgs) -> Result<()> {
                 max_queued,
                 max_running,
                 seconds_a_day,
+                megapixels_a_day,
                 priority,
             } => {
                 let scopes = match scope.is_empty() {
@@ -90,13 +90,14 @@ pub fn keys(args: KeysArgs) -> Result<()> {
                     false => scope,
                 };
                 let new = NewKey {
-                    name,
+                    name: name.clone(),
                     scopes,
                     limits: KeyLimits {
                         priority,
                         max_queued,
                         max_running,
                         seconds_a_day,
+                        megapixels_a_day,
                     },
                 };
                 let (id, secret) = (
@@ -104,38 +105,13 @@ pub fn keys(args: KeysArgs) -> Result<()> {
                     format!("kn-{}", random(32)?),
                 );
                 let key = store.add_key(&id, &secret, &new).await?;
-                if args.json {
-                    let mut shown = described(&key);
-                    shown["key"] = secret.into();
-                    writeln!(out, "{}", serde_json::to_string_pretty(&shown)?)?;
-                } else {
-                    writeln!(out, "{secret}")?;
-                    tell(&format!(
-                        "the key of {}; keep it, it can't be shown again",
-                        key.name
-                    ));
-                }
+                let what = format!("the key of {name}; keep it, it can't be shown again");
+                service::secret((described(&key), "key"), &secret, args.json, &what)?;
             }
             What::List => {
+                let nothing = "there is no key yet; make one with `kinora keys add NAME`";
                 let keys = store.keys().await?;
-                if args.json {
-                    let list: Vec<Value> = keys.iter().map(described).collect();
-                    writeln!(out, "{}", serde_json::to_string_pretty(&list)?)?;
-                } else if keys.is_empty() {
-                    tell("there is no key yet; make one with `kinora keys add NAME`");
-                } else {
-                    for key in &keys {
-                        let scopes: Vec<String> = key.scopes.iter().map(Scope::to_string).collect();
-                        let revoked = key.revoked_at.map_or("", |_| "revoked");
-                        let line = format!(
-                            "{:<20} {:<37} {:<20} {revoked}",
-                            key.name,
-                            key.id,
-                            scopes.join(" ")
-                        );
-                        writeln!(out, "{}", line.trim_end())?;
-                    }
-                }
+                service::list(&keys, args.json, (described, line), nothing)?;
             }
             What::Revoke { key } => {
                 if store.revoke(&key).await? == 0 {
@@ -149,15 +125,25 @@ pub fn keys(args: KeysArgs) -> Result<()> {
     })
 }
 
+fn line(key: &Key) -> String {
+    let revoked = key.revoked_at.map_or("", |_| "revoked");
+    let (name, id, scopes) = (&key.name, &key.id, scopes(key).join(" "));
+    format!("{name:<20} {id:<37} {scopes:<20} {revoked}")
+}
+
+fn scopes(key: &Key) -> Vec<String> {
+    key.scopes.iter().map(Scope::to_string).collect()
+}
+
 fn described(key: &Key) -> Value {
-    let scopes: Vec<String> = key.scopes.iter().map(Scope::to_string).collect();
     json!({
         "id": key.id,
         "name": key.name,
-        "scopes": scopes,
+        "scopes": scopes(key),
         "max_queued": key.limits.max_queued,
         "max_running": key.limits.max_running,
         "seconds_a_day": key.limits.seconds_a_day,
+        "megapixels_a_day": key.limits.megapixels_a_day,
         "priority": key.limits.priority,
         "created_at": key.created_at / 1000,
         "revoked_at": key.revoked_at.map(|time| time / 1000),

@@ -100,7 +100,7 @@ fn describe(model: &ModelFiles, summary: Option<&str>) -> Value {
         "summary": summary,
         "licence": model.about.licence,
         "weight_bytes": model.weight_bytes(),
-        "sha256": model.sha256,
+        "sha256": model.sha256(),
         "defaults": model.about.defaults,
         "card": model.card(),
     })

@@ -2,13 +2,11 @@
 
 use crate::failure::BadInput;
 use crate::place::PlaceArgs;
-use crate::sampling::tell;
-use crate::service::{random, runtime};
+use crate::service::{self, random, runtime};
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use kinora_server::store::Webhook;
 use serde_json::{Value, json};
-use std::io::{self, Write};
 
 /// Tell addresses when videos of a server are completed or fail
 #[derive(Debug, Args)]
@@ -56,7 +54,6 @@ enum What {
 pub fn webhooks(args: WebhooksArgs) -> Result<()> {
     runtime()?.block_on(async {
         let store = args.place.record().await?;
-        let mut out = io::stdout().lock();
         match args.what {
             What::Add { url, key } => {
                 if !url.starts_with("https://") && !url.starts_with("http://") {
@@ -86,31 +83,14 @@ pub fn webhooks(args: WebhooksArgs) -> Result<()> {
                     secret: kinora_server::webhook_secret()?,
                 };
                 store.add_webhook(&webhook).await?;
-                if args.json {
-                    let mut shown = described(&webhook);
-                    shown["secret"] = webhook.secret.clone().into();
-                    writeln!(out, "{}", serde_json::to_string_pretty(&shown)?)?;
-                } else {
-                    writeln!(out, "{}", webhook.secret)?;
-                    tell("the secret for the client's webhooks.unwrap");
-                }
+                let shown = (described(&webhook), "secret");
+                let what = "the secret for the client's webhooks.unwrap";
+                service::secret(shown, &webhook.secret, args.json, what)?;
             }
             What::List => {
+                let nothing = "nobody is told; add an address with `kinora webhooks add URL`";
                 let webhooks = store.webhooks().await?;
-                if args.json {
-                    let list: Vec<Value> = webhooks.iter().map(described).collect();
-                    writeln!(out, "{}", serde_json::to_string_pretty(&list)?)?;
-                } else if webhooks.is_empty() {
-                    tell("nobody is told; add an address with `kinora webhooks add URL`");
-                } else {
-                    for webhook in &webhooks {
-                        let of = match webhook.owner.as_str() {
-                            "" => "all videos",
-                            owner => owner,
-                        };
-                        writeln!(out, "{}  {}  {of}", webhook.id, webhook.url)?;
-                    }
-                }
+                service::list(&webhooks, args.json, (described, line), nothing)?;
             }
             What::Remove { webhook } => {
                 if store.remove_webhook(&webhook).await? == 0 {
@@ -122,6 +102,14 @@ pub fn webhooks(args: WebhooksArgs) -> Result<()> {
         }
         Ok(())
     })
+}
+
+fn line(webhook: &Webhook) -> String {
+    let of = match webhook.owner.as_str() {
+        "" => "all videos",
+        owner => owner,
+    };
+    format!("{}  {}  {of}", webhook.id, webhook.url)
 }
 
 fn described(webhook: &Webhook) -> Value {

@@ -4,6 +4,7 @@ mod bucket;
 mod faults;
 mod faults_results;
 mod faults_workers;
+mod limits;
 mod model;
 mod wire;
 
@@ -148,6 +149,13 @@ impl Served {
         read(request.send_json(body).expect("an answer"))
     }
 
+    /// Posts a body that [`form`] made.
+    pub fn send(&self, path: &str, body: &[u8]) -> Answer {
+        let request = self.agent.post(format!("{}{path}", self.url));
+        let answer = request.header("content-type", FORM).send(body);
+        read(answer.expect("an answer, also to a body that is refused before its end"))
+    }
+
     pub fn delete(&self, path: &str) -> Answer {
         let answer = self.agent.delete(format!("{}{path}", self.url)).call();
         read(answer.expect("an answer"))
@@ -212,6 +220,27 @@ impl Drop for Served {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// The kind of a body that [`form`] makes.
+pub const FORM: &str = "multipart/form-data; boundary=b";
+
+/// A multipart body of text fields and of files with names.
+pub fn form(fields: &[(&str, &str)], files: &[(&str, &str, &[u8])]) -> Vec<u8> {
+    let mut body = Vec::new();
+    let mut part = |head: &str, content: &[u8]| {
+        body.extend(format!("--b\r\nContent-Disposition: form-data; {head}\r\n\r\n").bytes());
+        body.extend(content);
+        body.extend(b"\r\n");
+    };
+    for (name, text) in fields {
+        part(&format!("name=\"{name}\""), text.as_bytes());
+    }
+    for (name, called, content) in files {
+        part(&format!("name=\"{name}\"; filename=\"{called}\""), content);
+    }
+    body.extend(b"--b--\r\n");
+    body
 }
 
 impl Answer {

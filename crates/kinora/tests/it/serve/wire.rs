@@ -1,8 +1,8 @@
 //! What goes over the wire, byte for byte where it matters.
 
-use super::{Home, stripe};
+use super::{Home, form, stripe};
 use serde_json::json;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 
 #[test]
@@ -142,59 +142,23 @@ fn settings_may_stand_in_a_file() {
     assert!(String::from_utf8_lossy(&ended.stderr).contains("map-size"));
 }
 
-/// A multipart body of a file called `name` and a prompt.
-fn multipart(name: &str, file: &[u8], prompt: &str) -> Vec<u8> {
-    let mut body = format!(
-        "--b\r\nContent-Disposition: form-data; name=\"prompt\"\r\n\r\n{prompt}\r\n--b\r\n\
-         Content-Disposition: form-data; name=\"input_reference\"; filename=\"{name}\"\r\n\
-         Content-Type: image/png\r\n\r\n"
-    )
-    .into_bytes();
-    body.extend_from_slice(file);
-    body.extend_from_slice(b"\r\n--b--\r\n");
-    body
-}
-
 #[test]
 fn bodies_are_bounded() {
     let home = Home::new();
     let served = home.serve(0, &["--max-file", "1MB"]);
-    // A server that refuses a body before its end may close while the rest is still being sent: no answer is read then.
-    let send = |path: &str, kind: &str, body: &[u8]| {
-        let request = served.agent.post(format!("{}{path}", served.url));
-        match request.header("content-type", kind).send(body) {
-            Ok(answer) => Some(super::read(answer)),
-            Err(ureq::Error::Io(error)) => {
-                let closed = [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset];
-                assert!(closed.contains(&error.kind()), "{error}");
-                None
-            }
-            Err(error) => panic!("{error}"),
-        }
-    };
-    let refused = |answer: Option<super::Answer>| {
-        if let Some(answer) = answer {
-            assert_eq!(answer.status, 413, "{}", answer.text());
-        }
-    };
-    let form = "multipart/form-data; boundary=b";
-    let large = send(
-        "/v1/videos",
-        form,
-        &multipart("a.png", &vec![0; 2_000_000], "a"),
-    );
-    refused(large);
-    let long = json!({ "prompt": "x".repeat(26 << 20) }).to_string();
-    let long = send("/v1/videos", "application/json", long.as_bytes());
-    refused(long);
-    let parts: String = (0..300)
-        .map(|n| format!("--b\r\nContent-Disposition: form-data; name=\"p{n}\"\r\n\r\n\r\n"))
-        .collect();
-    let many = send("/v1/videos", form, format!("{parts}--b--\r\n").as_bytes());
-    let many = many.expect("an answer");
+    let zeros = vec![0; 20_000_000];
+    let large = form(&[("prompt", "a")], &[("input_reference", "a.png", &zeros)]);
+    let large = served.send("/v1/videos", &large);
+    assert_eq!(large.status, 413, "{}", large.text());
+    let long = served.post("/v1/videos", &json!({ "prompt": "x".repeat(40 << 20) }));
+    assert_eq!(long.status, 413, "{}", long.text());
+    let unwanted = served.send("/v1/nothing", &zeros);
+    assert_eq!(unwanted.status, 404, "{}", unwanted.text());
+    let names: Vec<String> = (0..300).map(|n| format!("p{n}")).collect();
+    let parts: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "")).collect();
+    let many = served.send("/v1/videos", &form(&parts, &[]));
     assert_eq!(many.status, 400, "{}", many.text());
-    let cut = send("/v1/videos", form, b"--b\r\nContent-Disposition: form-da");
-    let cut = cut.expect("an answer");
+    let cut = served.send("/v1/videos", b"--b\r\nContent-Disposition: form-da");
     assert_eq!(cut.status, 400, "{}", cut.text());
     assert_eq!(served.get("/v1/videos").json()["data"], json!([]));
 }
@@ -216,11 +180,12 @@ fn names_from_outside_touch_no_path() {
         "/etc/passwd",
         "a'; DROP TABLE videos; --",
     ] {
-        let request = served.agent.post(format!("{}/v1/videos", served.url));
-        let request = request.header("content-type", "multipart/form-data; boundary=b");
         let prompt = format!("{name} $1 ? ' \"");
-        let answer = request.send(&multipart(name, &picture, &prompt)[..]);
-        let answer = super::read(answer.expect("an answer"));
+        let body = form(
+            &[("prompt", &prompt)],
+            &[("input_reference", name, &picture)],
+        );
+        let answer = served.send("/v1/videos", &body);
         assert_eq!(answer.status, 200, "{}", answer.text());
         let video = served.completed(answer.json()["id"].as_str().expect("an id"));
         assert_eq!(video["prompt"], prompt);
@@ -246,4 +211,51 @@ fn names_from_outside_touch_no_path() {
     ] {
         assert_eq!(served.get(path).status, 404, "{path}");
     }
+}
+
+#[test]
+fn the_document_says_what_requests_may_say() {
+    let home = Home::new();
+    let served = home.serve(0, &[]);
+    let document = served.get("/openapi.json").json();
+    assert_eq!(document["openapi"], "3.1.0");
+    let content = &document["paths"]["/v1/videos"]["post"]["requestBody"]["content"];
+    let schema = |kind: &str| {
+        let name = content[kind]["schema"]["$ref"].as_str().expect("a name");
+        let name = name.rsplit('/').next().expect("a name");
+        document["components"]["schemas"][name].clone()
+    };
+    let (text, form) = (schema("application/json"), schema("multipart/form-data"));
+    for name in [
+        "prompt",
+        "seed",
+        "negative_prompt",
+        "steps",
+        "guidance",
+        "fps",
+        "last_frame",
+        "style",
+        "shot",
+        "framing",
+        "angle",
+        "move",
+        "lens",
+        "light",
+        "look",
+        "emotion",
+    ] {
+        for schema in [&text, &form] {
+            let property = &schema["properties"][name];
+            let described = property.to_string().contains("\"description\"");
+            assert!(described, "{name}: {schema}");
+        }
+    }
+    assert_eq!(text["additionalProperties"], false);
+    let file = |schema: &serde_json::Value, name: &str| {
+        schema["properties"][name]
+            .to_string()
+            .contains("\"binary\"")
+    };
+    assert!(file(&form, "input_reference") && file(&form, "last_frame"));
+    assert!(!file(&text, "input_reference"));
 }
