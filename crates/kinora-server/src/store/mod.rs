@@ -23,7 +23,7 @@ pub use webhooks::{Delivery, Webhook};
 
 use sqlx::any::{AnyPoolOptions, install_default_drivers};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{Any, AnyPool, AssertSqlSafe, Transaction};
+use sqlx::{Any, AnyPool, AssertSqlSafe, Connection, Transaction};
 use std::borrow::Cow;
 use std::path::Path;
 use std::time::Duration;
@@ -125,6 +125,14 @@ impl Store {
                 .acquire_timeout(PATIENCE)
                 // A file does not go away as a server does, and asking costs as much as a query.
                 .test_before_acquire(dialect == Dialect::Postgres)
+                // After a full disk, SQLite has undone a transaction that sqlx believes to be open. One that was left open by
+                // its dropping is undone before the answer to the ping.
+                .after_release(|connection, _| {
+                    Box::pin(async move {
+                        connection.ping().await?;
+                        Ok(!connection.is_in_transaction())
+                    })
+                })
                 .after_connect(move |connection, _| {
                     Box::pin(async move {
                         for pragma in pragmas {
