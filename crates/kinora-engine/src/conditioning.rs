@@ -69,7 +69,7 @@ pub enum ConditioningError {
     LatentsNotNoise,
     /// Latents are of a clip that is painted at once.
     #[error(
-        "latents are read and kept of clips that are painted at once, of up to {whole} frames; this one takes {parts} parts"
+        "latents are read and kept of clips that are painted at once, of up to {whole} frames; this one takes {parts} parts, each of which continues the decoded frames of the one before: leave --save-latents and --init-latents out"
     )]
     LatentsOfParts {
         /// Most frames.
@@ -105,7 +105,7 @@ impl Default for Conditioning {
 
 impl Conditioning {
     /// Whether nothing is known.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.base.is_none() && self.given.iter().all(Option::is_none)
     }
 

@@ -37,7 +37,7 @@ pub use lora::{LoraId, LoraRequest};
 pub use memory::{Need, Room, Stage, estimate, human};
 pub use model::{About, LoadError, ModelFiles, OpenError};
 pub use painted::{Cut, Keep, Painted};
-pub use plan::{MAX_FRAMES, MAX_PROMPT, MAX_SIDE, MAX_STEPS, Plan, PlanError, plan};
+pub use plan::{MAX_FRAMES, MAX_PROMPT, MAX_SIDE, MAX_STEPS, Plan, PlanError, plan, plan_painted};
 pub use recipe::{Input, ModelId, Recipe, RecipeError, Source};
 pub use repertoire::{Direction, Task};
 pub use request::{Length, Request};

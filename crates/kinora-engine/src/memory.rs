@@ -5,7 +5,7 @@ use crate::model::Kind;
 use crate::tiles::Tiles;
 use crate::{ModelFiles, Plan, Shortcuts};
 use kinora_diffusion::Sampler;
-use kinora_models::kinora1::{self, DecoderConfig, latent_frames};
+use kinora_models::kinora1::{self, DecoderConfig, TEMPORAL_COMPRESSION, latent_frames};
 use kinora_models::wan::{Config, TEXT_ROWS, Tiling};
 use kinora_models::{Family, Geometry};
 use kinora_nn::Precision;
@@ -14,13 +14,19 @@ use serde::Serialize;
 /// The program itself, its threads' stacks and what the allocator has at hand: measured.
 const PROGRAM: u64 = 60 << 20;
 /// Bytes for a pixel of a frame that the video encoder takes: measured.
-const WRITER: u64 = 140;
+const WRITER: u64 = 70;
 /// Bytes of an activation.
 const F32: u64 = 4;
 /// Tensors of the stream's width that are alive at once in a block of kinora-1, besides the perceptron's.
 const STREAMS: u64 = 10;
 /// Columns of a weight that are decoded at once for a product in 32 bits.
 const COLUMNS: u64 = 512;
+/// Frames are decoded in tiles to stay below this, however much memory there is, ...
+const DECODING_MOST: u64 = 2_600_000_000;
+/// ... unless that takes more than so many times the work: it is little beside that of sampling.
+const DECODING_WORK: f64 = 1.5;
+/// The stage in which latents become frames.
+const DECODING: &str = "decoding";
 
 /// What a clip takes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -101,11 +107,25 @@ impl Need {
         self.peak(0)
     }
 
-    /// What may be held in so much memory.
-    pub fn room(&self, memory: u64) -> Room {
+    /// What finishing a clip takes that is painted.
+    pub fn of_painted(mut self) -> Self {
+        let sampled = self.stages.iter().position(|s| s.name == DECODING);
+        self.stages.drain(..sampled.unwrap_or(0));
+        self
+    }
+
+    /// The stage in which latents become frames, which every need has.
+    fn decoding(&self) -> Option<&Stage> {
+        self.stages.iter().find(|stage| stage.name == DECODING)
+    }
+
+    /// What may be held in so much memory; `None` is as much as is asked for.
+    pub fn room(&self, memory: Option<u64>) -> Room {
         let streams = self.stages.iter().filter(|stage| stage.weights > 0);
-        let left =
-            |stage: &Stage| memory.saturating_sub(self.fixed + stage.activations + stage.layer);
+        let left = |stage: &Stage| {
+            let taken = self.fixed + stage.activations + stage.layer;
+            memory.map_or(u64::MAX, |memory| memory.saturating_sub(taken))
+        };
         Room {
             weights: streams.map(left).min().unwrap_or(u64::MAX),
             tiles: self.tiles,
@@ -113,34 +133,45 @@ impl Need {
     }
 }
 
-/// What [`crate::generate`] and writing the clip take, about. Frames are decoded in as few tiles as `memory` allows.
+/// What [`crate::generate`] and writing the clip take, about. Frames are decoded in as few tiles as `memory` allows, and in
+/// more where those take much less of it for little work.
 ///
 /// Reading the prompt, sampling and decoding follow one another; of a clip that is painted in parts, one part
-/// at a time is sampled.
+/// at a time is sampled. `pictures` tells whether some are given.
 pub fn estimate(
     plan: &Plan,
     shortcuts: &Shortcuts,
     model: &ModelFiles,
+    pictures: bool,
     memory: Option<u64>,
 ) -> Need {
     let tried = Tiles::TRIED
         .into_iter()
         .filter(|&tiles| tiles == Tiles::WHOLE || model.about.family == Family::Wan);
-    let mut needs = tried.map(|tiles| divided(plan, shortcuts, model, tiles));
-    let mut best = needs.next().expect("the whole is tried");
-    for need in needs {
-        if memory.is_none_or(|memory| best.least() <= memory) {
-            break;
-        }
-        if need.least() < best.least() {
-            best = need;
-        }
-    }
-    best
+    let needs: Vec<Need> = tried
+        .map(|tiles| divided(plan, shortcuts, model, pictures, tiles))
+        .collect();
+    let work = |need: &Need| need.decoding().map_or(0.0, |stage| stage.operations);
+    let whole = work(&needs[0]);
+    let fits = |need: &&Need| memory.is_none_or(|memory| need.least() <= memory);
+    let is_small = |need: &&Need| {
+        let activations = need.decoding().map_or(0, |stage| stage.activations);
+        need.fixed + activations <= DECODING_MOST && work(need) <= DECODING_WORK * whole
+    };
+    let small = needs.iter().find(|need| fits(need) && is_small(need));
+    let found = small.or_else(|| needs.iter().find(fits));
+    let best = found.or_else(|| needs.iter().min_by_key(|need| need.least()));
+    best.expect("the whole is tried").clone()
 }
 
 /// What the clip takes with frames divided like this.
-fn divided(plan: &Plan, shortcuts: &Shortcuts, model: &ModelFiles, tiles: Tiles) -> Need {
+fn divided(
+    plan: &Plan,
+    shortcuts: &Shortcuts,
+    model: &ModelFiles,
+    pictures: bool,
+    tiles: Tiles,
+) -> Need {
     let about = &model.about;
     let part = Plan {
         frames: plan.frames.min(about.geometry.whole as u32),
@@ -152,6 +183,13 @@ fn divided(plan: &Plan, shortcuts: &Shortcuts, model: &ModelFiles, tiles: Tiles)
         Kind::Kinora1(both) => kinora1(&part, &both.as_ref().0, about.geometry),
         Kind::Wan(files) => wan(&part, plan, shortcuts, (model, &files.config), tiles),
     };
+    if let Kind::Wan(files) = &model.kind {
+        // A later part continues the frames before it; a model that is told of pictures is told that there are none.
+        let told = files.config.transformer.stacked() > 0;
+        if pictures || part.frames < plan.frames || told {
+            stages.insert(0, reading(&part, about.geometry, &files.config, frames));
+        }
+    }
     // Frames are kept in RGB8 from when they are decoded.
     if let Some(decoding) = stages.last_mut() {
         decoding.activations += frames;
@@ -205,9 +243,9 @@ fn wan(
     let Tiling { scale, halo } = config.vae.tiling();
     let tile = tiles.tile([scale * h, scale * w], halo);
     let decode = config.vae.decoding(t, [h, w], tile);
-    // Three times the frames of a latent frame, as they are put together.
+    // The frames of a latent frame, which wait for each other.
     let pixels = u64::from(part.width) * u64::from(part.height);
-    let chunk = 3 * 4 * 3 * pixels;
+    let chunk = 4 * 3 * pixels;
     let chunk = match tile {
         None => chunk,
         Some(tile) => {
@@ -242,9 +280,22 @@ fn wan(
         },
         Stage {
             operations: parts * decode.operations,
-            ..Stage::plain("decoding", decode.bytes + chunk * F32)
+            ..Stage::plain(DECODING, decode.bytes + chunk * F32)
         },
     ]
+}
+
+/// Given pictures to latents, of `frames` bytes of frames.
+fn reading(part: &Plan, geometry: Geometry, config: &Config, frames: u64) -> Stage {
+    let [_, t, h, w, _] = part.latent_shape(geometry);
+    let encode = config.vae.encoding(t, [h, w]);
+    // The frames that are read at once, and their patches.
+    let chunk = 1 + TEMPORAL_COMPRESSION * decode_frames(part, geometry).min(t);
+    let pixels = chunk as u64 * u64::from(part.width) * u64::from(part.height) * 3;
+    Stage {
+        operations: encode.operations,
+        ..Stage::plain("reading pictures", encode.bytes + 2 * pixels * F32 + frames)
+    }
 }
 
 /// The stages of kinora-1, whose weights are all there; they take seconds, which are not foreseen.
@@ -260,7 +311,7 @@ fn kinora1(part: &Plan, config: &kinora1::Config, geometry: Geometry) -> Vec<Sta
     let refining = refiner(&config.vae.decoder, chunk * h * w, h * w);
     vec![
         Stage::plain("sampling", (network + 9 * t * h * w * channels) * F32),
-        Stage::plain("decoding", (refining + 3 * pixels) * F32),
+        Stage::plain(DECODING, (refining + 3 * pixels) * F32),
     ]
 }
 

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::OnceLock;
 
 /// Largest text file of a model folder: umT5's tokenizer.json has 17 MB.
@@ -38,6 +38,9 @@ pub struct ModelFiles {
 pub struct About {
     /// Its name, as in `--model`.
     pub name: String,
+    /// Where it is, if that is below the folder that the program works in: `models/wan`. Recipes keep it, and so tell nothing
+    /// of other folders.
+    pub place: Option<String>,
     /// SPDX name of the weights' licence.
     pub licence: String,
     /// Its family.
@@ -205,6 +208,14 @@ impl ModelFiles {
     /// # Errors
     /// As [`ModelFiles::open`].
     pub fn open_as(name: &str, folder: &Path, hashes: Option<&Path>) -> Result<Self, OpenError> {
+        let mut files = Self::found(name, folder, hashes)?;
+        if Path::new(name) == folder && registry::built_in(name).is_none() {
+            files.about.place = plain(folder).filter(|place| *place != files.about.name);
+        }
+        Ok(files)
+    }
+
+    fn found(name: &str, folder: &Path, hashes: Option<&Path>) -> Result<Self, OpenError> {
         match registry::built_in(name) {
             Some(model) => Self::kinora1((model.files)()),
             None if diffusers::is_folder(folder) => {
@@ -258,6 +269,7 @@ impl ModelFiles {
         Ok(Self {
             about: About {
                 name: config.name.clone(),
+                place: None,
                 licence: config.licence.clone(),
                 family: Family::Kinora1,
                 geometry: config.geometry(),
@@ -309,6 +321,7 @@ impl ModelFiles {
         Ok(Self {
             about: About {
                 name,
+                place: None,
                 licence: diffusers::licence(&card).unwrap_or(unstated).to_owned(),
                 family: Family::Wan,
                 geometry: config.geometry(),
@@ -454,6 +467,17 @@ fn called(name: &str, folder: &Path) -> String {
         false => name.as_ref(),
     };
     called.to_string_lossy().into_owned()
+}
+
+/// A path of plain names from the folder that the program works in, with `/` between them; `None` of others.
+fn plain(path: &Path) -> Option<String> {
+    let parts = path.components().filter(|part| *part != Component::CurDir);
+    let names = parts.map(|part| match part {
+        Component::Normal(name) => name.to_str(),
+        _ => None,
+    });
+    let names: Vec<&str> = names.collect::<Option<_>>()?;
+    (!names.is_empty()).then(|| names.join("/"))
 }
 
 fn read_folder(folder: &Path) -> Result<Files, OpenError> {

@@ -1,7 +1,7 @@
 //! From a request to a plan: every setting checked and filled in, the memory foreseen.
 
 use crate::model::nearest;
-use crate::{Length, ModelFiles, Request, Shortcuts, memory};
+use crate::{Length, ModelFiles, Need, Request, Shortcuts, memory};
 use kinora_diffusion::Sampler;
 use kinora_media::{Fps, MediaError};
 use kinora_models::{Geometry, kinora1::latent_frames};
@@ -135,6 +135,29 @@ pub enum PlanError {
 /// # Errors
 /// Says what is wrong with the request and what is allowed.
 pub fn plan(request: &Request, model: &ModelFiles, free: Option<u64>) -> Result<Plan, PlanError> {
+    let plan = filled_in(request, model)?;
+    let need = memory::estimate(&plan, &request.shortcuts, model, false, free);
+    plan.check_memory(&need, free)?;
+    Ok(plan)
+}
+
+/// [`plan`] of a clip that is painted: there is to be memory for the rest of the work.
+///
+/// # Errors
+/// As [`plan`].
+pub fn plan_painted(
+    request: &Request,
+    model: &ModelFiles,
+    free: Option<u64>,
+) -> Result<Plan, PlanError> {
+    let plan = filled_in(request, model)?;
+    let need = memory::estimate(&plan, &request.shortcuts, model, false, free);
+    plan.check_memory(&need.of_painted(), free)?;
+    Ok(plan)
+}
+
+/// The plan of a request, without a look at memory.
+fn filled_in(request: &Request, model: &ModelFiles) -> Result<Plan, PlanError> {
     let (defaults, geometry) = (&model.about.defaults, model.about.geometry);
     let multiple = geometry.multiple;
     check_prompt("prompt", &request.prompt)?;
@@ -209,20 +232,24 @@ pub fn plan(request: &Request, model: &ModelFiles, free: Option<u64>) -> Result<
         precision: request.precision.unwrap_or(model.about.precision),
     };
     request.shortcuts.check(model)?;
-    let need = memory::estimate(&plan, &request.shortcuts, model, free).least();
-    match free {
-        Some(free) if need > free => Err(PlanError::Memory {
-            width,
-            height,
-            frames,
-            need,
-            free,
-        }),
-        _ => Ok(plan),
-    }
+    Ok(plan)
 }
 
 impl Plan {
+    fn check_memory(&self, need: &Need, free: Option<u64>) -> Result<(), PlanError> {
+        let need = need.least();
+        match free {
+            Some(free) if need > free => Err(PlanError::Memory {
+                width: self.width,
+                height: self.height,
+                frames: self.frames,
+                need,
+                free,
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// The request that gives this plan, without shortcuts.
     pub fn request(self) -> Request {
         Request {

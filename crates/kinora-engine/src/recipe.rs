@@ -57,6 +57,9 @@ pub struct Input {
 pub struct ModelId {
     /// The model's own name.
     pub name: String,
+    /// Where it was, if that was below the folder that the program worked in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
     /// See [`ModelFiles::sha256`].
     pub sha256: String,
     /// What was added to its transformers.
@@ -132,6 +135,7 @@ impl Recipe {
             program: concat!("kinora ", env!("CARGO_PKG_VERSION")).to_owned(),
             model: ModelId {
                 name: model.about.name.clone(),
+                path: model.about.place.clone(),
                 sha256: model.sha256().to_owned(),
                 loras: model.about.loras.clone(),
             },

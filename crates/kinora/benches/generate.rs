@@ -72,7 +72,8 @@ fn main() -> Result<()> {
     println!(
         "{:<28} {:>7} MB",
         "memory, foreseen",
-        kinora_engine::estimate(&plan, &Shortcuts::NONE, &files, None).peak(u64::MAX) / 1_000_000
+        kinora_engine::estimate(&plan, &Shortcuts::NONE, &files, false, None).peak(u64::MAX)
+            / 1_000_000
     );
     if let Some(peak) = peak_memory() {
         println!("{:<28} {:>7} MB", "memory, at the peak", peak / 1_000_000);

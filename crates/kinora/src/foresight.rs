@@ -14,9 +14,15 @@ const TIMES: usize = 4;
 /// What is foreseen to take less time is not worth a word.
 const WORTH_SECONDS: f64 = 10.0;
 
-/// Says on stderr what the clip will take, if that is long.
-pub fn foretell(plan: &Plan, shortcuts: &Shortcuts, files: &ModelFiles, memory: Option<u64>) {
-    let need = estimate(plan, shortcuts, files, memory);
+/// Says on stderr what the clip will take, if that is long; `pictures` tells whether some are given.
+pub fn foretell(
+    plan: &Plan,
+    shortcuts: &Shortcuts,
+    files: &ModelFiles,
+    pictures: bool,
+    memory: Option<u64>,
+) {
+    let need = estimate(plan, shortcuts, files, pictures, memory);
     if need.stages.iter().all(|stage| stage.operations == 0.0) {
         return;
     }
@@ -33,10 +39,11 @@ pub fn show_need(
     plan: &Plan,
     shortcuts: &Shortcuts,
     files: &ModelFiles,
+    pictures: bool,
     memory: Option<u64>,
     as_json: bool,
 ) -> Result<()> {
-    let need = estimate(plan, shortcuts, files, memory);
+    let need = estimate(plan, shortcuts, files, pictures, memory);
     let rates = Rates::measured();
     let mut out = io::stdout().lock();
     if as_json {
@@ -60,7 +67,7 @@ pub fn show_need(
 
 /// Bytes of a network's weights that stay in so much memory.
 fn weights(need: &Need, memory: Option<u64>) -> u64 {
-    memory.map_or(u64::MAX, |memory| need.room(memory).weights)
+    need.room(memory).weights
 }
 
 fn lines(need: &Need, rates: &Rates, memory: Option<u64>) -> Vec<String> {

@@ -4,10 +4,10 @@ use crate::failure::BadInput;
 use crate::hub::{self, MAIN, Repo};
 use crate::machine;
 use anyhow::{Result, anyhow, bail};
-use kinora_engine::{EngineError, ModelFiles};
+use kinora_engine::{EngineError, ModelFiles, ModelId};
 use kinora_models::registry::built_in;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// A model of the hub that has a short name.
 #[derive(Clone, Copy, Debug)]
@@ -125,6 +125,25 @@ pub fn open(name: &str) -> Result<ModelFiles> {
     }
     let files = ModelFiles::open_as(name, &folder, hashes.as_deref());
     Ok(files.map_err(EngineError::from)?)
+}
+
+/// Opens the model of a recipe: where it was, if it is still there, or else by its name.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_again(model: &ModelId) -> Result<ModelFiles> {
+    // A recipe may come from anyone: what leads out of this folder is not looked at.
+    let is_below = |path: &&str| {
+        let mut parts = Path::new(path).components();
+        parts.all(|part| matches!(part, Component::Normal(_))) && Path::new(path).exists()
+    };
+    open(
+        model
+            .path
+            .as_deref()
+            .filter(is_below)
+            .unwrap_or(&model.name),
+    )
 }
 
 /// The folder of the pulled model `name`: a short name, `owner/name`, either with `@revision`, or the name of one put

@@ -9,7 +9,7 @@ use crate::{library, machine, styles};
 use anyhow::{Error, Result, bail};
 use kinora_engine::{
     Device, Direction, EngineError, Event, Input, Job, Length, MAX_FRAMES, Model, ModelFiles, Plan,
-    PlanError, Precision, Recipe, Request, Room, Shortcuts, Source, Task, estimate, generate, plan,
+    PlanError, Precision, Recipe, Request, Shortcuts, Source, Task, estimate, generate, plan,
 };
 use kinora_media::{Clip, Fit, Fps, Reader, fit, probe, read_clip};
 use kinora_prompt::{Controls, Term};
@@ -137,7 +137,9 @@ impl EngineRenderer {
             });
         }
         let model = &loaded.as_ref().expect("it was loaded above").model;
-        let room = |free| estimate(plan, &Shortcuts::NONE, files, Some(free)).room(free);
+        let free = machine::free_memory();
+        let pictures = !prepared.task.conditioning.is_empty();
+        let need = estimate(plan, &Shortcuts::NONE, files, pictures, free);
         let job = Job {
             plan,
             model,
@@ -146,7 +148,7 @@ impl EngineRenderer {
             start: None,
             save_latents: None,
             shortcuts: &Shortcuts::NONE,
-            room: machine::free_memory().map_or(Room::ALL, room),
+            room: need.room(free),
             previews: true,
             cancel,
         };

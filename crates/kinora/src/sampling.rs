@@ -9,7 +9,7 @@ use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use kinora_engine::{
     Conditioning, Cut, Device, EngineError, Job, Keep, Latents, LoraRequest, Model, ModelFiles,
-    Painted, Plan, Precision, Reading, Recipe, Request, Room, Sampler, Shortcuts, estimate, finish,
+    Painted, Plan, Precision, Reading, Recipe, Request, Sampler, Shortcuts, estimate, finish,
     generate, plan,
 };
 use kinora_media::{Clip, Output, Shape, SheetRow, contact_sheet, save_png, write};
@@ -123,9 +123,11 @@ impl SamplingArgs {
 
     /// The model that the flag names, or else `recipe`, or else the default one, with the LoRAs of the flags or the recipe.
     pub fn files(&self, recipe: Option<&Recipe>) -> Result<ModelFiles> {
-        let named = self.model.as_deref();
-        let name = named.or(recipe.map(|recipe| recipe.model.name.as_str()));
-        let files = library::open(name.unwrap_or(DEFAULT_MODEL))?;
+        let files = match (&self.model, recipe) {
+            (Some(name), _) => library::open(name)?,
+            (None, Some(recipe)) => library::open_again(&recipe.model)?,
+            (None, None) => library::open(DEFAULT_MODEL)?,
+        };
         let loras = match recipe {
             Some(recipe) if self.lora.is_empty() => {
                 let here = [Some(Path::new(".")), files.folder()];
@@ -302,7 +304,8 @@ impl Painter {
         shortcuts: &'a Shortcuts,
         conditioning: &'a Conditioning,
     ) -> Job<'a> {
-        let room = |memory| estimate(plan, shortcuts, &self.files, Some(memory)).room(memory);
+        let pictures = !conditioning.is_empty();
+        let need = estimate(plan, shortcuts, &self.files, pictures, self.memory);
         Job {
             plan,
             model: &self.model,
@@ -311,7 +314,7 @@ impl Painter {
             start: None,
             save_latents: None,
             shortcuts,
-            room: self.memory.map_or(Room::ALL, room),
+            room: need.room(self.memory),
             previews: false,
             cancel: &self.stop,
         }

@@ -68,7 +68,7 @@ impl TextConfig {
     }
 }
 
-/// A level of the decoder.
+/// A level of the decoder, or of the encoder.
 struct Level {
     /// Channels that come in, are worked on and go out.
     channels: [u64; 3],
@@ -90,13 +90,51 @@ impl Level {
         2 * self.positions * (inputs + (2 * self.blocks - 1) * width + time)
     }
 
-    /// The most that is there besides, `frames` frames at once.
-    fn peak(&self, frames: u64) -> u64 {
-        let [inputs, width, outputs] = self.channels;
+    /// The same of a level of an encoder, which remembers one frame where it halves time.
+    fn remembered_down(&self) -> u64 {
+        let [inputs, width, _] = self.channels;
+        let time = if self.time { width / 4 } else { 0 };
+        self.positions * (2 * (inputs + (2 * self.blocks - 1) * width) + time)
+    }
+
+    /// The most that a level of an encoder takes besides, `frames` frames at once: a residual block, and what goes around.
+    fn peak_down(&self, frames: u64) -> u64 {
+        let [_, width, _] = self.channels;
+        let around = if self.around { frames * width / 4 } else { 0 };
+        self.positions * (self.residual(frames) + around)
+    }
+
+    /// What a residual block holds of a position, `frames` frames at once.
+    fn residual(&self, frames: u64) -> u64 {
+        let [inputs, width, _] = self.channels;
         let shortcut = if inputs == width { 0 } else { width };
         let widest = inputs.max(width);
         // Input, shortcut, the frames with those before them, and the result.
-        let residual = frames * (widest + shortcut + width) + (frames + 2) * widest;
+        frames * (widest + shortcut + width) + (frames + 2) * widest
+    }
+
+    /// Multiplications of a level of an encoder for a latent frame.
+    fn products_down(&self) -> f64 {
+        let [inputs, width, outputs] = self.channels;
+        let first = 27 * inputs * width + if inputs == width { 0 } else { inputs * width };
+        let blocks = first + (2 * self.blocks - 1) * 27 * width * width;
+        let sides = if self.resampled {
+            9 * width * outputs / 4
+        } else {
+            0
+        };
+        let time = if self.time {
+            3 * outputs * outputs / 8
+        } else {
+            0
+        };
+        (self.positions * self.frames) as f64 * (blocks + sides + time) as f64
+    }
+
+    /// The most that is there besides in a level of a decoder, `frames` frames at once.
+    fn peak(&self, frames: u64) -> u64 {
+        let [inputs, width, outputs] = self.channels;
+        let residual = self.residual(frames);
         let after = if self.time { 2 * frames } else { frames };
         // Frame by frame, copies double the sides before a convolution; the results are put together.
         let resample = match self.resampled {
@@ -192,6 +230,63 @@ impl VaeConfig {
             bytes: numbers * F32,
             operations: 2.0 * t as f64 * products,
         }
+    }
+
+    /// Encoding `t` latent frames of `[h, w]` positions, one after the other.
+    pub fn encoding(&self, t: usize, [h, w]: [usize; 2]) -> Footprint {
+        let (t, whole) = (t as u64, (h * w) as u64);
+        let levels = self.down_levels(whole);
+        let time = levels.iter().position(|level| level.time);
+        let time = time.unwrap_or(levels.len());
+        let start = levels.first().map_or(0, |level| level.positions);
+        let first = start * self.in_channels as u64;
+        let memory = 2 * first + levels.iter().map(Level::remembered_down).sum::<u64>();
+        // What comes of single frames waits for the others of its latent frame.
+        let waiting = levels[..time].last().map_or(0, |level| {
+            let sides = if level.resampled { 4 } else { 1 };
+            level.frames * level.positions / sides * level.channels[2]
+        });
+        let peak = |(index, level): (usize, &Level)| match index < time {
+            true => level.peak_down(1) + waiting,
+            false => level.peak_down(level.frames),
+        };
+        let down = memory + levels.iter().enumerate().map(peak).max().unwrap_or(0);
+        let width = levels.last().map_or(0, |level| level.channels[2]);
+        // Two residual blocks and the end remember two frames for each convolution; attention has rows for queries, keys,
+        // values and what is made of them.
+        let middle = whole * width * (2 * 5 + 10);
+        let attention = whole * (4 * 27 * width * width + 4 * width * width + 2 * whole * width);
+        let products = levels.iter().map(Level::products_down).sum::<f64>()
+            + (4 * 27 * first * levels.first().map_or(0, |level| level.channels[0])) as f64;
+        Footprint {
+            bytes: down.max(middle) * F32,
+            operations: 2.0 * t as f64 * (products + attention as f64),
+        }
+    }
+
+    /// The levels of the encoder, `frames` being those that come in for a latent frame.
+    fn down_levels(&self, whole: u64) -> Vec<Level> {
+        let last = self.dim_mult.len() - 1;
+        let (mut inputs, mut positions) = (self.base_dim as u64, whole << (2 * last));
+        let mut frames = 4;
+        let level = |(index, &mult): (usize, &usize)| {
+            let (width, resampled) = ((mult * self.base_dim) as u64, index < last);
+            let time = resampled && self.temperal_downsample[index];
+            let level = Level {
+                channels: [inputs, width, width],
+                blocks: self.num_res_blocks as u64,
+                positions,
+                frames,
+                time,
+                resampled,
+                around: self.is_residual,
+            };
+            inputs = width;
+            positions /= if resampled { 4 } else { 1 };
+            frames /= if time { 2 } else { 1 };
+            level
+        };
+        self.dim_mult.iter().enumerate().map(level).collect()
     }
 
     fn levels(&self, whole: u64) -> Vec<Level> {

@@ -1,10 +1,10 @@
 //! `kinora decode`: the clip of latents that were kept.
 
 use crate::library;
-use crate::sampling::{Painter, bytes, deliver, destination, memory, name_for, planned};
+use crate::sampling::{Painter, bytes, deliver, destination, memory, name_for};
 use anyhow::Result;
 use clap::Args;
-use kinora_engine::{Device, EngineError, Painted};
+use kinora_engine::{Device, EngineError, Painted, plan_painted};
 use kinora_media::{Shape, check_writable_file};
 use serde_json::json;
 use std::io::{self, Write};
@@ -24,7 +24,7 @@ pub struct DecodeArgs {
     /// Where to: a name ending in .mp4, .gif or .png, a folder name ending in / for PNG frames, or - for standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Where the model is, if not under the name that the recipe has
+    /// Where the model is, if not where it was or under its name
     #[arg(long, value_name = "NAME|DIR")]
     model: Option<String>,
     /// Memory to stay below
@@ -43,11 +43,13 @@ pub fn decode(args: &DecodeArgs) -> Result<()> {
     let began = Instant::now();
     let painted = Painted::load(&args.latents, &Device::flex()).map_err(EngineError::from)?;
     let recipe = &painted.recipe;
-    let name = args.model.as_deref().unwrap_or(&recipe.model.name);
-    let files = library::open(name)?;
+    let files = match &args.model {
+        Some(name) => library::open(name)?,
+        None => library::open_again(&recipe.model)?,
+    };
     recipe.check_model(&files).map_err(EngineError::from)?;
     let memory = memory(args.max_memory);
-    let plan = planned(&recipe.request(), &files, memory)?;
+    let plan = plan_painted(&recipe.request(), &files, memory).map_err(EngineError::from)?;
     let cut = &painted.cut;
     let shape = Shape {
         width: cut.width,

@@ -161,6 +161,7 @@ pub fn generate(args: &GenerateArgs) -> Result<()> {
             &takes[0].plan,
             &request.shortcuts,
             &files,
+            !conditioning.is_empty(),
             memory,
             args.json,
         );
@@ -185,7 +186,14 @@ pub fn generate(args: &GenerateArgs) -> Result<()> {
         Some(character) if args.tries > 1 => Some(Likeness::new(character)?),
         _ => None,
     };
-    foretell(&takes[0].plan, &request.shortcuts, painter.files(), memory);
+    let pictures = !conditioning.is_empty();
+    foretell(
+        &takes[0].plan,
+        &request.shortcuts,
+        painter.files(),
+        pictures,
+        memory,
+    );
     let canvas = Canvas {
         conditioning: &conditioning,
         start,

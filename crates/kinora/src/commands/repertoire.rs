@@ -435,7 +435,7 @@ impl<'a> Work<'a> {
         let judge = (command == "variations" && count > 1).then(Judge::built_in);
         let judge = judge.transpose()?;
         let shortcuts = &request.shortcuts;
-        foretell(&plan, shortcuts, painter.files(), memory);
+        foretell(&plan, shortcuts, painter.files(), true, memory);
         let canvas = Canvas {
             conditioning: &task.conditioning,
             start: None,
