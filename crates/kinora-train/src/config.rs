@@ -385,6 +385,13 @@ pub struct RecogniserTraining {
     pub moves_clips: u64,
     /// Held-out clips that each observation measures.
     pub observe_clips: u64,
+    /// Folder of a judge whose weights it goes on from, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<PathBuf>,
+    /// The model whose copies it also learns from, so that it can name what a painter leaves of a subject's detail.
+    pub copies_of: String,
+    /// Share of the samples that are copies.
+    pub copies: f64,
 }
 
 /// One kind of batch.

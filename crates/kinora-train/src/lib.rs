@@ -7,6 +7,7 @@ mod checkpoint;
 mod clips;
 pub mod config;
 mod convnet;
+mod copies;
 pub mod dit;
 mod error;
 mod export;

@@ -24,6 +24,8 @@ pub(crate) enum Purpose {
     Naming = 7,
     /// Which part of a clip is given.
     Given = 8,
+    /// Which samples are copies.
+    Copies = 9,
 }
 
 /// The stream of one purpose at one index (a step, a clip, a pass).

@@ -4,7 +4,8 @@ use crate::{
     RunFolder, TrainError,
     attributes::Attribute,
     clips::{ClipCache, Clips},
-    config::{Gaze, RecogniserTraining, Split},
+    config::{Bucket, Gaze, RecogniserTraining, Split},
+    copies::{self, Copier},
     known::Known,
     motion::motion,
     order::{Batch, Order, Source},
@@ -18,6 +19,7 @@ use crate::{
     shards::{read_json, write_atomic},
 };
 use burn::tensor::{Device, Tensor};
+use kinora_engine::Model;
 use kinora_nn::{
     Init, Precision,
     weights::{self, Dtype},
@@ -55,6 +57,7 @@ pub struct RecogniserTask {
     config: RecogniserTraining,
     clips: ClipCache,
     order: Order,
+    copied: Model,
     device: Device,
 }
 
@@ -63,7 +66,7 @@ impl RecogniserTask {
     ///
     /// # Errors
     /// When a batch names no bucket or one of another size than the recogniser's, or no bucket has clips to learn camera
-    /// moves from.
+    /// moves from, or there is no model to copy by.
     pub fn new(config: RecogniserTraining, clips: ClipCache) -> Result<Self, TrainError> {
         let mut sources = Vec::new();
         for batch in &config.batches {
@@ -97,8 +100,15 @@ impl RecogniserTask {
                 "the recogniser needs batches, and moves_bucket must hold clips".into(),
             ));
         }
+        if !(0.0..=1.0).contains(&config.copies) {
+            return Err(TrainError::Config(format!(
+                "copies is a share from 0 to 1, not {}",
+                config.copies
+            )));
+        }
         let order = Order::new(config.seed, sources);
         Ok(Self {
+            copied: copies::open(&config.copies_of)?,
             config,
             clips,
             order,
@@ -106,11 +116,17 @@ impl RecogniserTask {
         })
     }
 
-    /// The network with fresh weights.
-    pub fn fresh(&self) -> Recogniser {
-        Recogniser::new(
-            &mut Init::new(self.config.seed, &self.device).with_precision(Precision::Bf16),
-        )
+    /// The network with fresh weights, or with those that training starts from.
+    ///
+    /// # Errors
+    /// When these can't be read.
+    pub fn fresh(&self) -> Result<Recogniser, TrainError> {
+        let mut init = Init::new(self.config.seed, &self.device).with_precision(Precision::Bf16);
+        let fresh = Recogniser::new(&mut init);
+        match &self.config.start {
+            Some(folder) => Ok(weights::load_file(fresh, &folder.join(WEIGHTS))?),
+            None => Ok(fresh),
+        }
     }
 }
 
@@ -198,9 +214,16 @@ impl Task for RecogniserTask {
         let clips = self.clips.bucket(&kind.bucket)?;
         let records = &chosen.records[part.range(chosen.records.len())];
         let records: Vec<u64> = records.iter().map(|(record, _)| *record).collect();
-        let pictures: Vec<Vec<f32>> = records
-            .par_iter()
-            .map(|&clip| look_at(clips, clip))
+        let samples = records.par_iter().enumerate();
+        let pictures: Vec<Vec<f32>> = samples
+            .map(|(place, &clip)| {
+                let sample = part.index_at(step) << 10 | place as u64;
+                let mut rng = generator(self.config.seed, Purpose::Copies, sample);
+                match rng.random_bool(self.config.copies) {
+                    true => look_at_copy(clips, clip, &self.copied),
+                    false => look_at(clips, clip),
+                }
+            })
             .collect::<Result<_, _>>()?;
         let owners: Vec<Vec<u8>> = records
             .iter()
@@ -233,31 +256,34 @@ impl Task for RecogniserTask {
             .clips
             .split(Split::HeldOut)
             .filter(|clips| clips.bucket.frames > 1);
-        let mut right = vec![0; Attribute::ALL.len()];
+        let mut right = vec![[0; 2]; Attribute::ALL.len()];
         let mut count = 0;
         for clips in held_out {
             for clip in 0..clips.len().min(self.config.observe_clips - count) {
-                let named = model.look(look_at(clips, clip)?).classes;
-                let hits = named
-                    .iter()
-                    .zip(classes(&clips.label(clip).scene))
-                    .map(|(named, class)| usize::from(*named == class));
-                right
-                    .iter_mut()
-                    .zip(hits)
-                    .for_each(|(right, hit)| *right += hit);
+                let wanted = classes(&clips.label(clip).scene);
+                let looks = [
+                    look_at(clips, clip)?,
+                    look_at_copy(clips, clip, &self.copied)?,
+                ];
+                for (kind, look) in looks.into_iter().enumerate() {
+                    let named = model.look(look).classes;
+                    for (right, (named, wanted)) in right.iter_mut().zip(named.iter().zip(&wanted))
+                    {
+                        right[kind] += usize::from(named == wanted);
+                    }
+                }
                 count += 1;
             }
         }
-        let share = |(attribute, right): (&Attribute, usize)| {
-            format!(
-                "{} {:.0} %",
-                attribute.name(),
-                100.0 * right as f64 / count.max(1) as f64
-            )
+        let share = |(attribute, right): (&Attribute, [usize; 2])| {
+            let [render, copy] = right.map(|hits| 100.0 * hits as f64 / count.max(1) as f64);
+            format!("{} {render:.0} and {copy:.0} %", attribute.name())
         };
         let shares: Vec<String> = Attribute::ALL.iter().zip(right).map(share).collect();
-        Ok(format!("on {count} held-out clips: {}", shares.join(", ")))
+        Ok(format!(
+            "on {count} held-out clips and their copies: {}",
+            shares.join(", ")
+        ))
     }
 
     fn export(&self, model: &Recogniser, folder: &Path) -> Result<(), TrainError> {
@@ -308,6 +334,18 @@ fn look_at(clips: &Clips, clip: u64) -> Result<Vec<f32>, TrainError> {
         .map(|frame| clips.frames(clip, frame..frame + 1))
         .collect::<Result<Vec<_>, _>>()?;
     Ok(pictures(&frames.concat(), bucket.width, bucket.height))
+}
+
+/// The pictures of a cached clip's copy.
+fn look_at_copy(clips: &Clips, clip: u64, model: &Model) -> Result<Vec<f32>, TrainError> {
+    let Bucket {
+        width,
+        height,
+        frames,
+        ..
+    } = clips.bucket;
+    let copy = Copier::new(model).copy(&clips.frames(clip, 0..frames)?, width, height);
+    Ok(pictures(&copy, width, height))
 }
 
 /// Who shows in each cell of the frames that are looked at, one frame after the other.

@@ -4,6 +4,7 @@
 use crate::{
     TrainError,
     attributes::Attribute,
+    copies::Copier,
     finish::Finish,
     pixels::spread,
     random::{Purpose, generator},
@@ -92,6 +93,9 @@ pub struct AttributeReport {
     pub ceiling: f64,
     /// Its 95 % interval.
     pub ceiling_interval: [f64; 2],
+    /// The same share of true renders that went through the model's autoencoder and smoother: what a painter without
+    /// fault would reach.
+    pub copy: f64,
     /// Share when each painted clip is compared with all the other scenes: what chance and habit give.
     pub control: f64,
     /// Accuracy over ceiling.
@@ -113,6 +117,8 @@ pub struct ClipReport {
     pub painted_right: Vec<bool>,
     /// Whether the true render was.
     pub render_right: Vec<bool>,
+    /// Whether the true render was after the autoencoder and the smoother.
+    pub copy_right: Vec<bool>,
 }
 
 /// Paints and judges. `plan` makes a plan of a prompt and a seed. Returns the report and a sheet row for each of the
@@ -186,7 +192,10 @@ pub fn evaluate_stage(
                 .map(|(named, class)| named == class)
                 .collect()
         };
-        let (painted_right, render_right) = (right(&in_painted), right(&in_truth));
+        let copy = Copier::new(model).copy(&truth, width, height);
+        let in_copy = measured(&judge.name(&copy, width, height));
+        let [painted_right, render_right, copy_right] =
+            [&in_painted, &in_truth, &in_copy].map(|named| right(named));
         if sheet.len() < rows {
             let mut frames = spread(&painted, width, height, 4);
             frames.extend(spread(&truth, width, height, 3).into_iter().nth(1));
@@ -203,6 +212,7 @@ pub fn evaluate_stage(
             scene,
             painted_right,
             render_right,
+            copy_right,
         });
         first_plan.get_or_insert(plan);
         if (index + 1) % 8 == 0 && !stop.load(Ordering::Relaxed) {
@@ -274,11 +284,9 @@ fn judge_attribute(
     named: &[(Vec<usize>, Vec<usize>)],
 ) -> AttributeReport {
     let count = clips.len();
-    let right = clips
-        .iter()
-        .filter(|clip| clip.painted_right[place])
-        .count();
-    let known = clips.iter().filter(|clip| clip.render_right[place]).count();
+    let hits = |of: fn(&ClipReport) -> &[bool]| clips.iter().filter(|clip| of(clip)[place]).count();
+    let right = hits(|clip| &clip.painted_right);
+    let known = hits(|clip| &clip.render_right);
     let pairs = || {
         (0..count)
             .flat_map(|clip| (0..count).map(move |other| (clip, other)))
@@ -295,6 +303,7 @@ fn judge_attribute(
         interval: wilson(right, count),
         ceiling,
         ceiling_interval: wilson(known, count),
+        copy: share(hits(|clip| &clip.copy_right), count),
         control: share(by_chance, count * count.saturating_sub(1)),
         of_ceiling: accuracy / ceiling.max(f64::MIN_POSITIVE),
     }
@@ -350,6 +359,7 @@ mod tests {
             unseen: Vec::new(),
             painted_right,
             render_right: vec![true; MEASURED.len()],
+            copy_right: vec![true; MEASURED.len()],
         };
         let answer = truth(&scenes[0]);
         let constant: Vec<_> = scenes

@@ -236,18 +236,19 @@ fn stage(args: &StageArgs) -> Result<()> {
     }
     let percent = |share: f64| 100.0 * share;
     println!(
-        "{:<12} {:>8} {:>15} {:>8} {:>15} {:>8} {:>10}",
-        "attribute", "right", "95 %", "ceiling", "95 %", "control", "of ceiling"
+        "{:<12} {:>8} {:>15} {:>8} {:>15} {:>8} {:>8} {:>10}",
+        "attribute", "right", "95 %", "ceiling", "95 %", "copies", "control", "of ceiling"
     );
     for it in &report.attributes {
         let range = |[low, high]: [f64; 2]| format!("{:.1} to {:.1}", percent(low), percent(high));
         println!(
-            "{:<12} {:>6.1} % {:>15} {:>6.1} % {:>15} {:>6.1} % {:>8.0} %",
+            "{:<12} {:>6.1} % {:>15} {:>6.1} % {:>15} {:>6.1} % {:>6.1} % {:>8.0} %",
             it.attribute.name(),
             percent(it.accuracy),
             range(it.interval),
             percent(it.ceiling),
             range(it.ceiling_interval),
+            percent(it.copy),
             percent(it.control),
             percent(it.of_ceiling)
         );

@@ -112,7 +112,7 @@ pub fn train(args: TrainArgs) -> Result<()> {
         }
         What::Recogniser(run) => {
             let mut task = Prepared::recogniser(&run.config, &stop, &mut display)?;
-            let fresh = task.task.fresh();
+            let fresh = task.task.fresh()?;
             task.train(fresh, &run, &stop, &mut display)?;
         }
         What::Export {
@@ -121,7 +121,7 @@ pub fn train(args: TrainArgs) -> Result<()> {
             to,
         } => {
             let task = Prepared::recogniser(&config, &stop, &mut display)?;
-            let fresh = task.task.fresh();
+            let fresh = task.task.fresh()?;
             task.export(fresh, to)?;
         }
         What::Export {
