@@ -61,6 +61,7 @@ fn shown(latent: Tensor<5>, model: &Model) -> Option<Vec<u8>> {
         return None;
     }
     let middle = latent.dims()[1] / 2;
-    let video = model.decode_chunk(latent.narrow(1, middle, 1), &mut Cache::default()); // (1, 1, H, W, 3)
+    let latent = model.smooth(latent.narrow(1, middle, 1)); // (1, 1, h, w, C)
+    let video = model.decode_chunk(latent, &mut Cache::default()); // (1, 1, H, W, 3)
     pixels(video).pop()
 }

@@ -5,7 +5,7 @@ use crate::{
     attributes::Attribute,
     clips::{ClipCache, Clips},
     config::{Bucket, Gaze, RecogniserTraining, Split},
-    copies::{self, Copier},
+    copies,
     known::Known,
     motion::motion,
     order::{Batch, Order, Source},
@@ -344,7 +344,7 @@ fn look_at_copy(clips: &Clips, clip: u64, model: &Model) -> Result<Vec<f32>, Tra
         frames,
         ..
     } = clips.bucket;
-    let copy = Copier::new(model).copy(&clips.frames(clip, 0..frames)?, width, height);
+    let copy = copies::copy(model, &clips.frames(clip, 0..frames)?, width, height);
     Ok(pictures(&copy, width, height))
 }
 

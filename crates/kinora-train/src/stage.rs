@@ -4,7 +4,7 @@
 use crate::{
     TrainError,
     attributes::Attribute,
-    copies::Copier,
+    copies::copy,
     finish::Finish,
     pixels::spread,
     random::{Purpose, generator},
@@ -192,7 +192,7 @@ pub fn evaluate_stage(
                 .map(|(named, class)| named == class)
                 .collect()
         };
-        let copy = Copier::new(model).copy(&truth, width, height);
+        let copy = copy(model, &truth, width, height);
         let in_copy = measured(&judge.name(&copy, width, height));
         let [painted_right, render_right, copy_right] =
             [&in_painted, &in_truth, &in_copy].map(|named| right(named));
