@@ -4,13 +4,13 @@ use crate::conditioning::{Conditioning, ConditioningError};
 use crate::known::{self, Known};
 use crate::previews::Previews;
 use crate::windows::Window;
-use crate::{EngineError, Keep, Latents, Painted, Plan, Room, Shortcuts, Tiles};
+use crate::{EngineError, Keep, Latents, Painted, Plan, Room, Shortcuts};
 use burn::tensor::{Device, Tensor};
 use kinora_diffusion::{
     Branches, FirstBlock, Guidance, Step, denoiser, from_thousand, noised, shifted,
 };
 use kinora_media::Clip;
-use kinora_models::wan::Tiling;
+use kinora_models::wan::{Around, Tiles, Tiling};
 use kinora_models::{Cache, Family, Geometry, Levels, Model};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -368,18 +368,22 @@ fn decode_tiles(
         .flat_map(|row| columns.iter().map(move |column| (row, column)));
     for (index, (row, column)) in spans.enumerate() {
         let (mut cache, mut at) = (Cache::default(), 0);
+        let around = Around {
+            rows: row.around(),
+            columns: column.around(),
+        };
         for features in features {
             job.check()?;
             let tile = features.clone().narrow(2, row.read.start, row.read.len());
             let tile = tile.narrow(3, column.read.start, column.read.len());
-            for tile in pixels(job.model.decode_tile(tile, &mut cache)) {
+            for tile in pixels(job.model.decode_tile(tile, around, &mut cache)) {
                 frames.resize(frames.len().max(at + 1), vec![0; line * cell * high]);
-                let (left, from) = (column.keep.start - column.read.start, column.keep.start);
                 let part = 3 * cell * column.keep.len();
-                for y in cell * row.keep.start..cell * row.keep.end {
-                    let seen = y - cell * row.read.start;
-                    let seen = &tile[3 * cell * (seen * column.read.len() + left)..][..part];
-                    frames[at][line * y + 3 * cell * from..][..part].copy_from_slice(seen);
+                let to = frames[at]
+                    .chunks_exact_mut(line)
+                    .skip(cell * row.keep.start);
+                for (to, from) in to.zip(tile.chunks_exact(part)) {
+                    to[3 * cell * column.keep.start..][..part].copy_from_slice(from);
                 }
                 at += 1;
             }

@@ -25,13 +25,13 @@ mod repack;
 mod repertoire;
 mod request;
 mod shortcuts;
-mod tiles;
 mod windows;
 
 pub use conditioning::{Conditioning, ConditioningError, Picture};
 pub use convert::{ConvertError, convert};
 pub use error::{EngineError, Fault};
 pub use generate::{Event, Job, finish, generate};
+pub use kinora_models::wan::Tiles;
 pub use latents::{Latents, LatentsError};
 pub use lora::{LoraId, LoraRequest};
 pub use memory::{Need, Room, Stage, estimate, human};
@@ -42,7 +42,6 @@ pub use recipe::{Input, ModelId, Recipe, RecipeError, Source};
 pub use repertoire::{Direction, Task};
 pub use request::{Length, Request};
 pub use shortcuts::Shortcuts;
-pub use tiles::Tiles;
 
 pub use burn::tensor::Device;
 pub use kinora_diffusion::{Sampler, Step};

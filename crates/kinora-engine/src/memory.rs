@@ -2,11 +2,10 @@
 
 use crate::generate::decode_frames;
 use crate::model::Kind;
-use crate::tiles::Tiles;
 use crate::{ModelFiles, Plan, Shortcuts};
 use kinora_diffusion::Sampler;
 use kinora_models::kinora1::{self, DecoderConfig, TEMPORAL_COMPRESSION, latent_frames};
-use kinora_models::wan::{Config, TEXT_ROWS, Tiling};
+use kinora_models::wan::{Config, TEXT_ROWS, Tiles, Tiling};
 use kinora_models::{Family, Geometry};
 use kinora_nn::Precision;
 use serde::Serialize;
@@ -241,18 +240,13 @@ fn wan(
         _ => 1.0,
     };
     let Tiling { scale, halo } = config.vae.tiling();
-    let tile = tiles.tile([scale * h, scale * w], halo);
-    let decode = config.vae.decoding(t, [h, w], tile);
+    let decode = config.vae.decoding(t, [h, w], tiles);
     // The frames of a latent frame, which wait for each other.
-    let pixels = u64::from(part.width) * u64::from(part.height);
-    let chunk = 4 * 3 * pixels;
-    let chunk = match tile {
-        None => chunk,
-        Some(tile) => {
-            let [rows, columns] = tile.sides;
-            chunk * (rows * columns) as u64 / (scale * h * scale * w) as u64
-        }
-    };
+    let spans = tiles.spans([scale * h, scale * w], halo);
+    let [rows, columns] = spans.map(|spans| spans.iter().map(|s| s.keep.len()).max());
+    let positions = rows.unwrap_or(0) * columns.unwrap_or(0);
+    let cell = about.geometry.spatial / scale;
+    let chunk = (4 * 3 * positions * cell * cell) as u64;
     let layer = |precision, (numbers, columns): (u64, u64)| {
         let packed = match precision {
             Precision::F32 => 0,

@@ -204,11 +204,16 @@ impl Model {
         }
     }
 
-    /// The rest of [`Model::decode_chunk`], of whole frames or of a tile.
-    pub fn decode_tile(&self, features: Tensor<5>, cache: &mut Cache) -> Tensor<5> {
+    /// The rest of [`Model::decode_chunk`], of whole frames or of a tile that has positions `around` it.
+    pub fn decode_tile(
+        &self,
+        features: Tensor<5>,
+        around: wan::Around,
+        cache: &mut Cache,
+    ) -> Tensor<5> {
         match self {
             Self::Kinora1(_) => self.decode_chunk(features, cache),
-            Self::Wan(networks) => networks.decode_tile(features, &mut cache.wan),
+            Self::Wan(networks) => networks.decode_tile(features, around, &mut cache.wan),
         }
     }
 

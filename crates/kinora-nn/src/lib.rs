@@ -24,7 +24,7 @@ pub mod weights;
 pub use layers::{DepthwiseConv3d, Embedding, Init, LayerNorm, Linear, RmsNorm, Slots};
 pub use matmul::Precision;
 pub use ops::{
-    RopeTable, Walk, attention, conv3d, depthwise_conv3d, gated_residual, gelu, layer_norm, linear,
-    linear_in, linear_stored, modulate, rms_norm, rms_norm_heads, rope, silu,
+    CONV_TILE, RopeTable, Walk, attention, conv3d, depthwise_conv3d, gated_residual, gelu,
+    layer_norm, linear, linear_in, linear_stored, modulate, rms_norm, rms_norm_heads, rope, silu,
 };
 pub use rate::operations_a_second;

@@ -3,6 +3,7 @@
 //! Tensors are counted as the passes hold them; what is small beside them is left out.
 
 use super::config::{TextConfig, TransformerConfig, VaeConfig};
+use super::tiles::{Tiles, Tiling};
 
 /// Bytes of a number.
 const F32: u64 = 4;
@@ -169,27 +170,42 @@ impl Level {
     }
 }
 
-/// A tile of a decoder's frames.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tile {
-    /// Positions of [`super::Vae::decode_whole`] down and across, of the largest tile with what it sees around it.
-    pub sides: [usize; 2],
-    /// Such positions of all tiles together.
-    pub all: usize,
-}
-
 impl VaeConfig {
     /// Decoding `t` latent frames of `[h, w]` positions: all of a frame at once, or all frames of one tile after the other.
-    pub fn decoding(&self, t: usize, [h, w]: [usize; 2], tile: Option<Tile>) -> Footprint {
+    pub fn decoding(&self, t: usize, [h, w]: [usize; 2], tiles: Tiles) -> Footprint {
+        let Tiling { scale, halo } = self.tiling();
+        let spans = tiles.spans([scale * h, scale * w], halo);
         let (t, whole) = (t as u64, (h * w) as u64);
-        let levels = self.levels(whole);
-        let (front, back) = (&levels[0], &levels[1..]);
-        let [_, first, _] = front.channels;
-        let end = levels
-            .last()
-            .map_or(0, |level| level.positions * level.channels[1]);
+        let mut levels = self.levels(whole);
+        let (front, back) = levels.split_at_mut(1);
+        let front = &front[0];
+        let [_, first, features] = front.channels;
         let front_memory = 2 * whole * (self.z_dim as u64 + 4 * first) + front.remembered();
         let front_bytes = front_memory + front.peak(1);
+        let middle = whole * (4 * 27 * first * first + 4 * first * first + 2 * whole * first);
+        // The largest tile of each level, and the work at all of them.
+        let mut products = middle as f64 + front.products();
+        let mut factor = 1;
+        for (level, reach) in back.iter_mut().zip(self.reach()) {
+            let around = reach + self.reach_of_blocks() / 2; // in the middle of its blocks
+            let sides = spans.each_ref().map(|spans| {
+                let sides = spans.iter().map(|span| span.len(factor, around) as u64);
+                (sides.clone().max().unwrap_or(0), sides.sum::<u64>())
+            });
+            let [(high, all_high), (wide, all_wide)] = sides;
+            level.positions = all_high * all_wide;
+            products += level.products();
+            level.positions = high * wide;
+            factor *= if level.resampled { 2 } else { 1 };
+        }
+        let [high, wide] = spans.each_ref().map(|spans| {
+            let sides = spans.iter().map(|span| span.len(factor, 0) as u64);
+            (sides.clone().max().unwrap_or(0), sides.sum::<u64>())
+        });
+        let end_width = back.last().map_or(first, |level| level.channels[1]);
+        let outputs = self.out_channels as u64;
+        products += 27.0 * 4.0 * (high.1 * wide.1 * end_width * outputs) as f64;
+        let end = high.0 * wide.0 * end_width;
         let back_memory = back.iter().map(Level::remembered).sum::<u64>() + 2 * end;
         let time = back
             .iter()
@@ -205,25 +221,12 @@ impl VaeConfig {
             false => level.peak(1) + waiting,
         };
         let back_bytes = back_memory + back.iter().enumerate().map(peak).max().unwrap_or(0);
-        let middle = whole * (4 * 27 * first * first + 4 * first * first + 2 * whole * first);
-        let front_products = middle as f64 + front.products();
-        let end_products = 27.0 * 4.0 * (end * self.out_channels as u64) as f64;
-        let back_products = back.iter().map(Level::products).sum::<f64>() + end_products;
-        let (numbers, products) = match tile {
-            None => (
-                front_memory + front.peak(1).max(back_bytes),
-                front_products + back_products,
-            ),
-            Some(Tile { sides: [h, w], all }) => {
-                let [_, _, features] = front.channels;
-                let positions = whole * if front.resampled { 4 } else { 1 };
+        let numbers = match tiles {
+            Tiles::WHOLE => front_memory + front.peak(1).max(back_bytes),
+            _ => {
+                let positions = whole * (scale * scale) as u64;
                 let frames = 1 + (t - 1) * if front.time { 2 } else { 1 };
-                let share = |part: usize| part as f64 / positions as f64;
-                let of_tile = (back_bytes as f64 * share(h * w)) as u64;
-                (
-                    frames * positions * features + front_bytes.max(of_tile),
-                    front_products + back_products * share(all),
-                )
+                frames * positions * features + front_bytes.max(back_bytes)
             }
         };
         Footprint {

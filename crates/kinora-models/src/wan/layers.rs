@@ -1,9 +1,10 @@
 //! The layers of the Wan autoencoders: causal convolutions with a typed memory of the past, residual blocks, attention
 //! within a frame, and levels that halve or double.
 
+use super::tiles::Around;
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use kinora_nn::{Init, Linear, Precision, Walk, attention, conv3d, rms_norm, silu};
+use kinora_nn::{CONV_TILE, Init, Linear, Precision, Walk, attention, conv3d, rms_norm, silu};
 
 /// Towards the latent or back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,6 +163,9 @@ pub(super) struct Residual {
 }
 
 impl Residual {
+    /// So many positions around decide what it makes of a position, number for number: a convolution works at whole tiles.
+    pub const REACH: usize = 2 * CONV_TILE;
+
     /// A block of `[inputs, outputs]` channels.
     pub fn new([inputs, outputs]: [usize; 2], init: &mut Init) -> Self {
         Self {
@@ -268,27 +272,37 @@ impl Level {
         }
     }
 
-    /// The next frames.
-    pub fn forward(&self, x: Tensor<5>, past: &mut Past<'_>) -> Tensor<5> {
+    /// The next frames, of a tile and what is `around` it. Of that, so many positions are left as are seen by what is to
+    /// come: `reach` of them behind the residual blocks.
+    pub fn forward(
+        &self,
+        x: Tensor<5>,
+        around: &mut Around,
+        reach: usize,
+        past: &mut Past<'_>,
+    ) -> Tensor<5> {
         let first = !past.started;
-        let around = self
-            .shape
-            .shortcut
-            .map(|shortcut| self.around(x.clone(), shortcut, first));
-        let mut x = self
-            .resnets
-            .iter()
-            .fold(x, |x, block| block.forward(x, past));
+        let beside = self.shape.shortcut.map(|shortcut| {
+            let x = { *around }.crop(x.clone(), reach);
+            self.beside(x, shortcut, first)
+        });
+        let blocks = self.resnets.iter().rev().enumerate().rev();
+        let x = blocks.fold(x, |x, (behind, block)| {
+            let reach = reach + (behind + 1) * Residual::REACH;
+            block.forward(around.crop(x, reach), past)
+        });
+        let mut x = around.crop(x, reach);
         if let Some(resample) = &self.resample {
             x = resample.forward(x, past);
+            *around = around.doubled();
         }
-        match around {
-            Some(around) => x + around,
+        match beside {
+            Some(beside) => x + beside,
             None => x,
         }
     }
 
-    fn around(&self, x: Tensor<5>, shortcut: Shortcut, first: bool) -> Tensor<5> {
+    fn beside(&self, x: Tensor<5>, shortcut: Shortcut, first: bool) -> Tensor<5> {
         let side = if self.resample.is_some() { 2 } else { 1 };
         let (outputs, time) = (self.shape.widths[1], if self.shape.time { 2 } else { 1 });
         match shortcut {

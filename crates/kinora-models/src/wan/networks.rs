@@ -3,8 +3,8 @@
 use super::Renamed;
 use super::lora::{Expert, LoraError, LoraFile, Merge};
 use super::{
-    TextConfig, TextEncoder, Tiling, TokenizerFile, Transformer, TransformerConfig, Vae, VaeCache,
-    VaeConfig, of_text, of_transformer, of_vae,
+    Around, TextConfig, TextEncoder, Tiling, TokenizerFile, Transformer, TransformerConfig, Vae,
+    VaeCache, VaeConfig, of_text, of_transformer, of_vae,
 };
 use crate::kinora1::channels;
 use crate::model::{Blocks, Geometry, Levels, Reading};
@@ -532,7 +532,7 @@ impl Networks {
     /// See [`crate::Model::decode_chunk`].
     pub(crate) fn decode_chunk(&self, latent: Tensor<5>, cache: &mut VaeCache) -> Tensor<5> {
         let features = self.decode_whole(latent, cache);
-        self.decode_tile(features, cache)
+        self.decode_tile(features, Around::default(), cache)
     }
 
     /// See [`crate::Model::tiling`].
@@ -550,7 +550,12 @@ impl Networks {
     }
 
     /// See [`crate::Model::decode_tile`].
-    pub(crate) fn decode_tile(&self, features: Tensor<5>, cache: &mut VaeCache) -> Tensor<5> {
-        self.vae.decode_tile(features, cache)
+    pub(crate) fn decode_tile(
+        &self,
+        features: Tensor<5>,
+        around: Around,
+        cache: &mut VaeCache,
+    ) -> Tensor<5> {
+        self.vae.decode_tile(features, around, cache)
     }
 }

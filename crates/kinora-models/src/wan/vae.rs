@@ -7,9 +7,10 @@ use super::config::VaeConfig;
 use super::layers::{
     Attention, Conv, Level, Memory, Norm, Past, Residual, Shape, Shortcut, Way, each_frame,
 };
+use super::tiles::{Around, Tiling};
 use burn::module::Module;
 use burn::tensor::Tensor;
-use kinora_nn::{Init, silu};
+use kinora_nn::{CONV_TILE, Init, silu};
 
 /// Frames that one latent frame after the first stands for.
 const TEMPORAL_COMPRESSION: usize = 4;
@@ -34,15 +35,6 @@ pub struct VaeCache {
     time: Memory,
     /// Of those that work at single frames.
     frames: Memory,
-}
-
-/// How a decoder's frames can be divided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tiling {
-    /// Positions of [`Vae::decode_whole`] for each side of a latent position.
-    pub scale: usize,
-    /// So many of them around a tile decide its frames.
-    pub halo: usize,
 }
 
 impl Vae {
@@ -82,7 +74,7 @@ impl Vae {
     /// The next latent frames of a video: any number, at least one.
     pub fn decode_chunk(&self, latent: Tensor<5>, cache: &mut VaeCache) -> Tensor<5> {
         let features = self.decode_whole(latent, cache);
-        self.decode_tile(features, cache)
+        self.decode_tile(features, Around::default(), cache)
     }
 
     /// The first part of [`Self::decode_chunk`], which sees whole frames: the next latent frames to features
@@ -96,12 +88,21 @@ impl Vae {
         Tensor::cat(parts.collect(), 1)
     }
 
-    /// The rest of [`Self::decode_chunk`]: the next features, of whole frames or of a tile, to video. What is nearer than
-    /// [`Tiling::halo`] to an edge of a tile that is none of the frame is wrong, and all else as in the whole frame.
-    pub fn decode_tile(&self, features: Tensor<5>, cache: &mut VaeCache) -> Tensor<5> {
+    /// The rest of [`Self::decode_chunk`]: the next features, of whole frames or of a tile with positions around it, to the
+    /// video of the frames or the tile. The numbers are those of the whole if the tile has [`Tiling::halo`] positions
+    /// around it, or all that there are, and begins at multiples of [`CONV_TILE`].
+    pub fn decode_tile(
+        &self,
+        features: Tensor<5>,
+        around: Around,
+        cache: &mut VaeCache,
+    ) -> Tensor<5> {
         let each = self.decoder.frames_in_front();
         let parts = in_parts(features, 1, each, cache.time.is_started());
-        let parts = parts.into_iter().map(|part| self.decoder.back(part, cache));
+        let reach = self.config.reach();
+        let parts = parts
+            .into_iter()
+            .map(|part| self.decoder.back(part, around, &reach, cache));
         let video = Tensor::cat(parts.collect(), 1); // (B, T, h, w, 3 p p)
         unpatchify(video, self.config.patch_size.unwrap_or(1)).clamp(-1.0, 1.0)
     }
@@ -213,10 +214,10 @@ impl Coder {
         let x = each_frame(x, |x| {
             let past = &mut cache.frames.walk();
             let x = self.conv_in.forward(x, past);
-            forward(single, x, past)
+            forward_whole(single, x, past)
         });
         let past = &mut cache.time.walk();
-        let x = self.mid_block.forward(forward(time, x, past), past);
+        let x = self.mid_block.forward(forward_whole(time, x, past), past);
         self.end(x, past)
     }
 
@@ -224,17 +225,26 @@ impl Coder {
     fn front(&self, x: Tensor<5>, memory: &mut Memory) -> Tensor<5> {
         let past = &mut memory.walk();
         let x = self.mid_block.forward(self.conv_in.forward(x, past), past);
-        self.levels[0].forward(x, past)
+        forward_whole(&self.levels[..1], x, past)
     }
 
-    /// The rest of the decoder. Levels behind those that double time work at one frame after the other.
-    fn back(&self, x: Tensor<5>, cache: &mut VaeCache) -> Tensor<5> {
-        let (time, single) = self.levels[1..].split_at(self.behind_time() - 1);
-        let x = forward(time, x, &mut cache.time.walk());
+    /// The rest of the decoder, of a tile and what is `around` it. Levels behind those that double time work at one frame
+    /// after the other.
+    fn back(
+        &self,
+        x: Tensor<5>,
+        mut around: Around,
+        reach: &[usize],
+        cache: &mut VaeCache,
+    ) -> Tensor<5> {
+        let (levels, at) = (&self.levels[1..], self.behind_time() - 1);
+        let ((time, single), reach) = (levels.split_at(at), reach.split_at(at));
+        let past = &mut cache.time.walk();
+        let x = forward(time, x, &mut around, reach.0, past);
         each_frame(x, |x| {
-            let past = &mut cache.frames.walk();
-            let x = forward(single, x, past);
-            self.end(x, past)
+            let (past, mut around) = (&mut cache.frames.walk(), around);
+            let x = forward(single, x, &mut around, reach.1, past);
+            around.crop(self.end(x, past), 0)
         })
     }
 
@@ -261,27 +271,55 @@ impl Coder {
 }
 
 impl VaeConfig {
-    /// How frames can be divided between [`Vae::decode_whole`] and [`Vae::decode_tile`]: the latter sees one position for each
-    /// of its convolutions, halved where it doubles sides.
+    /// How frames can be divided between [`Vae::decode_whole`] and [`Vae::decode_tile`].
     pub fn tiling(&self) -> Tiling {
-        let last = self.dim_mult.len() - 1;
-        let mut halo = 1; // of the last convolution
-        for level in (1..=last).rev() {
-            if level < last {
-                halo = usize::div_ceil(halo + 1, 2);
-            }
-            halo += 2 * (self.num_res_blocks + 1);
-        }
+        let behind = self.reach().first().copied();
         Tiling {
-            scale: if last > 0 { 2 } else { 1 },
-            halo,
+            scale: if self.dim_mult.len() > 1 { 2 } else { 1 },
+            halo: behind.map_or(CONV_TILE, |reach| reach + self.reach_of_blocks()),
         }
+    }
+
+    /// So many positions around a tile decide its frames: of what goes from the residual blocks of each level of a decoder
+    /// behind its first to what is behind them.
+    pub(super) fn reach(&self) -> Vec<usize> {
+        let last = self.dim_mult.len() - 1;
+        let mut behind = CONV_TILE; // the last convolution
+        let mut levels = vec![behind; last];
+        for level in levels.iter_mut().rev().skip(1) {
+            let doubled = behind + self.reach_of_blocks() + CONV_TILE;
+            behind = doubled.div_ceil(2).next_multiple_of(CONV_TILE);
+            *level = behind;
+        }
+        levels
+    }
+
+    /// So many positions more decide what a level's residual blocks make of them.
+    pub(super) fn reach_of_blocks(&self) -> usize {
+        Residual::REACH * (self.num_res_blocks + 1)
     }
 }
 
-/// Through several levels.
-fn forward(levels: &[Level], x: Tensor<5>, past: &mut Past<'_>) -> Tensor<5> {
-    levels.iter().fold(x, |x, level| level.forward(x, past))
+/// Through several levels, of a tile and what is around it; see [`Level::forward`].
+fn forward(
+    levels: &[Level],
+    x: Tensor<5>,
+    around: &mut Around,
+    reach: &[usize],
+    past: &mut Past<'_>,
+) -> Tensor<5> {
+    let levels = levels.iter().zip(reach);
+    levels.fold(x, |x, (level, &reach)| {
+        level.forward(x, around, reach, past)
+    })
+}
+
+/// Through several levels, of whole frames.
+fn forward_whole(levels: &[Level], x: Tensor<5>, past: &mut Past<'_>) -> Tensor<5> {
+    let nothing = &mut Around::default();
+    levels
+        .iter()
+        .fold(x, |x, level| level.forward(x, nothing, 0, past))
 }
 
 #[derive(Module, Debug)]

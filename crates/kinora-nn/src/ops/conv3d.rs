@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use crate::buffer::buffer;
 use crate::kernel::{Array, Kernel, apply3};
 use crate::matmul::{Precision, Right, View, accumulate};
+use crate::ops::winograd::{self, Filter, Seen};
 
 /// Positions of the result that are worked at together: bounds what a thread copies of its input.
 const STRIP: usize = 1024;
@@ -24,8 +25,10 @@ pub struct Walk {
 /// The convolution of `x` `[B, T, H, W, in]` with `weight` `[out, in, kt, kh, kw]` and `bias` `[out]`, to
 /// `[B, (T - kt) / st + 1, (H + p - kh) / s + 1, (W + p - kw) / s + 1, out]`.
 ///
-/// The products of each place of the kernel are summed up over strips of rows: no columns are copied out, so it takes no more
-/// memory than its input and its result.
+/// Kernels of 3 x 3 places without strides are multiplied by Winograd's minimal filtering, except in bf16. Otherwise, the products
+/// of each place of the kernel are summed up over strips of rows. No columns are copied out, so it takes little more memory
+/// than its input, its weight and its result. Parts of a frame that begin at rows and columns of the whole that are multiples
+/// of [`CONV_TILE`] give the same numbers as the whole.
 ///
 /// # Panics
 /// If the shapes do not fit, and in a backward pass: there is no gradient.
@@ -131,32 +134,29 @@ fn by_place(weight: &Array, places: usize) -> Vec<f32> {
     out
 }
 
-impl Kernel<3> for Conv3d {
-    type Saved = ();
-
-    fn forward(&self, [x, weight, bias]: [Array; 3]) -> (Array, ()) {
-        let e = self.extents(&x, &weight, &bias);
-        let [b, _, _, w, c] = e.input;
+impl Conv3d {
+    /// Strips of rows, place by place of the kernel.
+    fn direct(&self, x: &[f32], weight: &Array, bias: &[f32], e: &Extents, out: &mut [f32]) {
+        let [_, _, _, w, c] = e.input;
         let [kt, kh, kw] = e.kernel;
         let [frames, high, wide, outputs] = e.out;
         let padded = w + self.walk.padding.iter().sum::<usize>();
-        let places = by_place(&weight, kt * kh * kw);
+        let places = by_place(weight, kt * kh * kw);
         // Rows of a strip are one matrix if their positions are neighbours, those of the padding between them included.
         let most = match self.walk.stride {
             1 => (STRIP / wide).clamp(1, high),
             _ => 1,
         };
-        let mut out = buffer(b * frames * high * wide * outputs);
         let planes = out.par_chunks_exact_mut((high * wide * outputs).max(1));
         planes.enumerate().for_each(|(plane, out)| {
             let strips = out.par_chunks_mut(most * wide * outputs).enumerate();
             strips.for_each(|(strip, out)| {
                 let rows = out.len() / (wide * outputs);
                 let (item, t) = (plane / frames, plane % frames);
-                let slab = self.slab(x.data(), &e, item, t, strip * most, rows);
+                let slab = self.slab(x, e, item, t, strip * most, rows);
                 let slab_rows = slab.len() / (kt * padded * c);
                 let positions = (rows - 1) * padded + wide;
-                let mut sums = bias.data().repeat(positions);
+                let mut sums = bias.repeat(positions);
                 for place in 0..kt * kh * kw {
                     let (dt, dy, dx) = (place / (kh * kw), place / kw % kh, place % kw);
                     let first = ((dt * slab_rows + dy) * padded + dx) * c;
@@ -170,6 +170,44 @@ impl Kernel<3> for Conv3d {
                 }
             });
         });
+    }
+
+    /// By minimal filtering.
+    fn filtered(&self, x: &[f32], weight: &Array, bias: &[f32], e: &Extents, out: &mut [f32]) {
+        let [_, t, h, w, c] = e.input;
+        let [kt, _, _] = e.kernel;
+        let [frames, high, wide, outputs] = e.out;
+        let filter = Filter::new(weight.data(), [outputs, c, kt]);
+        let planes = out.par_chunks_exact_mut((high * wide * outputs).max(1));
+        planes.enumerate().for_each(|(plane, out)| {
+            let first = plane / frames * t + plane % frames * self.walk.stride_time;
+            let seen = Seen {
+                frames: x[first * h * w * c..]
+                    .chunks_exact(h * w * c)
+                    .take(kt)
+                    .collect(),
+                sides: [h, w],
+                before: self.walk.padding[0],
+            };
+            filter.apply(&seen, bias, out, wide);
+        });
+    }
+}
+
+impl Kernel<3> for Conv3d {
+    type Saved = ();
+
+    fn forward(&self, [x, weight, bias]: [Array; 3]) -> (Array, ()) {
+        let e = self.extents(&x, &weight, &bias);
+        let ([b, .., inputs], [frames, high, wide, outputs]) = (e.input, e.out);
+        let mut out = buffer(b * frames * high * wide * outputs);
+        let (x, bias) = (x.data(), bias.data());
+        match self.precision != Precision::Bf16
+            && winograd::fits([outputs, inputs], e.kernel, self.walk.stride)
+        {
+            true => self.filtered(x, &weight, bias, &e, &mut out),
+            false => self.direct(x, &weight, bias, &e, &mut out),
+        }
         (Array::new(out, &[b, frames, high, wide, outputs]), ())
     }
 

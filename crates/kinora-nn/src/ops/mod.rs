@@ -8,6 +8,7 @@ mod linear;
 mod norm;
 mod residual;
 mod rope;
+mod winograd;
 
 pub use activation::{gelu, silu};
 pub use attention::attention;
@@ -17,3 +18,4 @@ pub use linear::{linear, linear_in, linear_stored};
 pub use norm::{layer_norm, modulate, rms_norm, rms_norm_heads};
 pub use residual::gated_residual;
 pub use rope::{RopeTable, rope};
+pub use winograd::TILE as CONV_TILE;

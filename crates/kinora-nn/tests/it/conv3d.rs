@@ -1,8 +1,9 @@
 //! The dense convolution against its definition.
 
-use crate::check::relative_error;
+use crate::check::{relative_error, values};
 use burn::tensor::{Device, Tensor, TensorData};
-use kinora_nn::{Precision, Walk, conv3d, noise};
+use kinora_nn::{CONV_TILE, Precision, Walk, conv3d, noise};
+use std::ops::Range;
 
 /// The sum over the kernel's places and channels, position by position.
 fn plain(
@@ -108,5 +109,99 @@ fn a_convolution_is_its_definition() {
         let out: Vec<f32> = out.try_into_vec_as().unwrap();
         let error = relative_error(&out, &exact);
         assert!(error < most, "{shape:?} by {kernel:?}: {error:.1e}");
+    }
+}
+
+/// Random input, weight and bias of a 3 x 3 convolution without strides.
+fn random(shape: [usize; 5], outputs: usize, kt: usize) -> (Tensor<5>, Tensor<5>, Tensor<1>) {
+    let normal = |stream, len| noise::normal(2, stream, len);
+    let weight = [outputs, shape[4], kt, 3, 3];
+    let device = Device::flex();
+    (
+        Tensor::from_data(
+            TensorData::new(normal(0, shape.iter().product()), shape),
+            &device,
+        ),
+        Tensor::from_data(
+            TensorData::new(normal(1, weight.iter().product()), weight),
+            &device,
+        ),
+        Tensor::from_data(TensorData::new(normal(2, outputs), [outputs]), &device),
+    )
+}
+
+const AROUND: Walk = Walk {
+    stride_time: 1,
+    stride: 1,
+    padding: [1; 2],
+};
+
+#[test]
+fn minimal_filtering_is_the_definition_at_any_size() {
+    let sizes = [
+        [1, 1],
+        [1, 9],
+        [7, 1],
+        [2, 3],
+        [4, 4],
+        [5, 8],
+        [6, 5],
+        [9, 31],
+        [41, 70],
+    ];
+    let channels = [[8, 8], [16, 96], [33, 9], [12, 12], [100, 17]];
+    for (index, [h, w]) in sizes.into_iter().enumerate() {
+        for (kt, stride_time, padding) in [(1, 1, [1, 1]), (3, 1, [1, 1]), (2, 2, [0, 2])] {
+            let [inputs, outputs] = channels[(index + kt) % channels.len()];
+            let walk = Walk {
+                stride_time,
+                padding,
+                ..AROUND
+            };
+            let shape = [2, 4, h, w, inputs];
+            let (x, weight, bias) = random(shape, outputs, kt);
+            let mut exact = plain(
+                &values(x.clone()),
+                shape,
+                &values(weight.clone()),
+                [outputs, kt, 3, 3],
+                walk,
+            );
+            let bias_values = values(bias.clone());
+            for row in exact.chunks_exact_mut(outputs) {
+                row.iter_mut().zip(&bias_values).for_each(|(v, b)| *v += b);
+            }
+            let out = conv3d(Precision::F32, x, weight, bias, walk);
+            let error = relative_error(&values(out), &exact);
+            assert!(
+                error < 4e-6,
+                "{shape:?} to {outputs}, {walk:?}: {error:.1e}"
+            );
+        }
+    }
+}
+
+#[test]
+fn parts_of_a_frame_give_the_numbers_of_the_whole() {
+    let (x, weight, bias) = random([1, 3, 40, 61, 24], 40, 3);
+    let of = |x| conv3d(Precision::F32, x, weight.clone(), bias.clone(), AROUND);
+    let part = |x: &Tensor<5>, rows: Range<usize>, columns: Range<usize>| {
+        let x = x.clone().narrow(2, rows.start, rows.len());
+        x.narrow(3, columns.start, columns.len())
+    };
+    let whole = of(x.clone());
+    // A part, and what is seen of the frame: a tile around it decides its results.
+    for (rows, columns) in [(4..12, 8..32), (36..40, 56..61), (0..4, 20..60)] {
+        let seen = |range: &Range<usize>, size: usize| {
+            range.start.saturating_sub(CONV_TILE)..size.min(range.end + CONV_TILE)
+        };
+        let (high, wide) = (seen(&rows, 40), seen(&columns, 61));
+        let out = of(part(&x, high.clone(), wide.clone()));
+        let inside = |range: &Range<usize>, seen: &Range<usize>| {
+            range.start - seen.start..range.end - seen.start
+        };
+        let out = part(&out, inside(&rows, &high), inside(&columns, &wide));
+        let same = values(out) == values(part(&whole, rows.clone(), columns.clone()));
+        assert!(same, "{rows:?} by {columns:?}");
     }
 }
