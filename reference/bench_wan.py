@@ -57,16 +57,19 @@ def vae(dtype):
     latent = torch.randn(1, 16, 2, 60, 104, dtype=dtype)
     timed("decode, 5 frames 832x480", dtype, 1, lambda: model.decode(latent))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
-    print(f"{'peak so far':<28} {str(dtype)[6:]:<8} {peak:8.2f} GB", flush=True)
+    print(f"{'the process at its peak':<28} {str(dtype)[6:]:<8} {peak:8.2f} GB", flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("parts", nargs="*", help="block, block-long, text, vae, step")
+    parser.add_argument("parts", nargs="*", help="f32, bf16, block, block-long, text, vae, step")
     asked = parser.parse_args().parts
+    dtypes = {"f32": torch.float32, "bf16": torch.bfloat16}
+    chosen = [dtype for name, dtype in dtypes.items() if name in asked] or dtypes.values()
+    asked = [name for name in asked if name not in dtypes]
     wants = lambda name: name in asked if asked else name != "step"
     torch.manual_seed(0)
-    for dtype in [torch.float32, torch.bfloat16]:
+    for dtype in chosen:
         if wants("block"):
             transformer("block, 2,240 tokens", dtype, 1, SHORT, RUNS)
         if wants("block-long"):

@@ -1,12 +1,14 @@
 //! Wan at its published sizes and with random weights: a transformer block of 1.3B, a whole step, a block of umT5, and the
 //! autoencoder. `reference/bench_wan.py` measures the same in diffusers and transformers.
 //!
-//! `cargo bench -p kinora-models --bench wan -- [block] [block-long] [text] [vae] [step]`; with no name, all but `step`, which
-//! takes minutes and 7 GB.
+//! `cargo bench -p kinora-models --bench wan -- [f32] [bf16] [int8] [block] [block-long] [text] [vae] [vae-whole] [step]`; with
+//! no precision, all; with no other name, all but `step`, which takes minutes and 7 GB. `vae` decodes in the four tiles that the
+//! program takes by default at this size, `vae-whole` without. Peaks of memory are those of the process: ask for one thing.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use kinora_models::wan::{
-    TextConfig, TextEncoder, Transformer, TransformerConfig, Vae, VaeCache, VaeConfig,
+    Around, TextConfig, TextEncoder, Tiles, Transformer, TransformerConfig, Vae, VaeCache,
+    VaeConfig,
 };
 use kinora_nn::{Init, Precision, noise};
 use std::time::Instant;
@@ -22,15 +24,18 @@ const SHORT: [usize; 3] = [4, 40, 56];
 const LONG: [usize; 3] = [5, 60, 104];
 
 fn main() {
-    let asked: Vec<String> = std::env::args()
+    let (chosen, asked): (Vec<String>, Vec<String>) = std::env::args()
         .skip(1)
         .filter(|a| !a.starts_with('-'))
-        .collect();
+        .partition(|a| Precision::ALL.iter().any(|p| p.name() == a));
+    let precisions = Precision::ALL
+        .into_iter()
+        .filter(|p| chosen.is_empty() || chosen.iter().any(|a| p.name() == a));
     let wants = |name: &str| match asked.is_empty() {
         true => name != "step",
         false => asked.iter().any(|a| a == name),
     };
-    for precision in Precision::ALL {
+    for precision in precisions {
         if wants("block") {
             transformer("block, 2,240 tokens", precision, 1, SHORT, RUNS);
         }
@@ -44,7 +49,10 @@ fn main() {
             text(precision);
         }
         if wants("vae") {
-            vae(precision);
+            vae(precision, Tiles::TRIED[2]);
+        }
+        if wants("vae-whole") {
+            vae(precision, Tiles::WHOLE);
         }
     }
 }
@@ -61,7 +69,7 @@ fn time(name: &str, precision: Precision, runs: usize, mut work: impl FnMut()) {
         .collect();
     seconds.sort_by(f64::total_cmp);
     println!(
-        "{name:<28} {:<5} {:8.3} s",
+        "{name:<38} {:<5} {:8.3} s",
         precision.name(),
         seconds[runs / 2]
     );
@@ -119,7 +127,7 @@ fn text(precision: Precision) {
     });
 }
 
-fn vae(precision: Precision) {
+fn vae(precision: Precision, tiles: Tiles) {
     let config = VaeConfig {
         base_dim: 96,
         decoder_base_dim: None,
@@ -137,19 +145,53 @@ fn vae(precision: Precision) {
     let mut init = Init::new(0, &Device::flex()).with_precision(precision);
     let model = Vae::new(&config, &mut init);
     let latent = random(0, [1, 2, 60, 104, 16]);
-    time("decode, 5 frames 832x480", precision, 1, || {
-        let mut cache = VaeCache::default();
-        for chunk in latent.clone().split(1, 1) {
-            drop(model.decode_chunk(chunk, &mut cache));
+    let name = match tiles {
+        Tiles::WHOLE => "decode, 5 frames 832x480, whole".to_owned(),
+        _ => format!("decode, 5 frames 832x480, {} tiles", tiles.count()),
+    };
+    time(&name, precision, 1, || match tiles {
+        Tiles::WHOLE => {
+            let mut cache = VaeCache::default();
+            for chunk in latent.clone().split(1, 1) {
+                drop(model.decode_chunk(chunk, &mut cache));
+            }
         }
+        _ => in_tiles(&model, &config, &latent, tiles),
     });
     if let Some(peak) = peak_memory() {
         println!(
-            "{:<28} {:<5} {:8.2} GB",
-            "peak so far",
+            "{:<38} {:<5} {:8.2} GB",
+            "the process at its peak",
             precision.name(),
             peak as f64 / 1e9
         );
+    }
+}
+
+/// As the program decodes: whole frames as far as needed, then all frames of one tile after the other.
+fn in_tiles(model: &Vae, config: &VaeConfig, latent: &Tensor<5>, tiles: Tiles) {
+    let mut cache = VaeCache::default();
+    let chunks = latent.clone().split(1, 1).into_iter();
+    let features: Vec<Tensor<5>> = chunks
+        .map(|chunk| model.decode_whole(chunk, &mut cache))
+        .collect();
+    drop(cache);
+    let [_, _, high, wide, _] = features[0].dims();
+    let [rows, columns] = tiles.spans([high, wide], config.tiling().halo);
+    for (row, column) in rows
+        .iter()
+        .flat_map(|r| columns.iter().map(move |c| (r, c)))
+    {
+        let mut cache = VaeCache::default();
+        let around = Around {
+            rows: row.around(),
+            columns: column.around(),
+        };
+        for features in &features {
+            let tile = features.clone().narrow(2, row.read.start, row.read.len());
+            let tile = tile.narrow(3, column.read.start, column.read.len());
+            drop(model.decode_tile(tile, around, &mut cache));
+        }
     }
 }
 

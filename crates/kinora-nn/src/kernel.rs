@@ -67,6 +67,15 @@ pub trait Kernels: Backend {
         c: FloatTensor<Self>,
         kernel: K,
     ) -> FloatTensor<Self>;
+    /// Applies a kernel of five inputs.
+    fn apply5<K: Kernel<5>>(
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        c: FloatTensor<Self>,
+        d: FloatTensor<Self>,
+        e: FloatTensor<Self>,
+        kernel: K,
+    ) -> FloatTensor<Self>;
 }
 
 impl Kernels for Flex {
@@ -90,6 +99,17 @@ impl Kernels for Flex {
     ) -> FloatTensor<Self> {
         plain([a, b, c], kernel)
     }
+
+    fn apply5<K: Kernel<5>>(
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        c: FloatTensor<Self>,
+        d: FloatTensor<Self>,
+        e: FloatTensor<Self>,
+        kernel: K,
+    ) -> FloatTensor<Self> {
+        plain([a, b, c, d, e], kernel)
+    }
 }
 
 impl<C: CheckpointStrategy> Kernels for Autodiff<Flex, C> {
@@ -112,6 +132,17 @@ impl<C: CheckpointStrategy> Kernels for Autodiff<Flex, C> {
         kernel: K,
     ) -> FloatTensor<Self> {
         tracked::<K, C, 3>([a, b, c], kernel)
+    }
+
+    fn apply5<K: Kernel<5>>(
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        c: FloatTensor<Self>,
+        d: FloatTensor<Self>,
+        e: FloatTensor<Self>,
+        kernel: K,
+    ) -> FloatTensor<Self> {
+        tracked::<K, C, 5>([a, b, c, d, e], kernel)
     }
 }
 
@@ -186,6 +217,23 @@ pub(crate) fn apply3<const A: usize, const B: usize, const C: usize, const R: us
         a.into_dispatch(),
         b.into_dispatch(),
         c.into_dispatch(),
+        kernel,
+    ))
+}
+
+/// Applies `kernel` to three tensors of a kind and two more; the result has `R` dimensions.
+pub(crate) fn apply5<const A: usize, const B: usize, const C: usize, const R: usize>(
+    [a, b, c]: [Tensor<A>; 3],
+    d: Tensor<B>,
+    e: Tensor<C>,
+    kernel: impl Kernel<5>,
+) -> Tensor<R> {
+    Tensor::from_dispatch(<Dispatch as Kernels>::apply5(
+        a.into_dispatch(),
+        b.into_dispatch(),
+        c.into_dispatch(),
+        d.into_dispatch(),
+        e.into_dispatch(),
         kernel,
     ))
 }

@@ -24,7 +24,8 @@ pub mod weights;
 pub use layers::{DepthwiseConv3d, Embedding, Init, LayerNorm, Linear, RmsNorm, Slots};
 pub use matmul::Precision;
 pub use ops::{
-    CONV_TILE, RopeTable, Walk, attention, conv3d, depthwise_conv3d, gated_residual, gelu,
-    layer_norm, linear, linear_in, linear_stored, modulate, rms_norm, rms_norm_heads, rope, silu,
+    CONV_TILE, RopeTable, Walk, attention, conv3d, conv3d_behind, depthwise_conv3d, gated_residual,
+    gelu, layer_norm, linear, linear_in, linear_stored, modulate, rms_norm, rms_norm_heads,
+    rms_norm_silu, rope, silu,
 };
 pub use rate::operations_a_second;

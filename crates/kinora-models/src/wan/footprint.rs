@@ -8,6 +8,9 @@ use super::tiles::{Tiles, Tiling};
 /// Bytes of a number.
 const F32: u64 = 4;
 
+/// Numbers that a convolution makes of each 3 x 3 places of its kernel.
+const FILTER: u64 = 36;
+
 /// What a pass takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Footprint {
@@ -102,16 +105,14 @@ impl Level {
     fn peak_down(&self, frames: u64) -> u64 {
         let [_, width, _] = self.channels;
         let around = if self.around { frames * width / 4 } else { 0 };
-        self.positions * (self.residual(frames) + around)
+        self.positions * (self.residual(frames) + around) + 3 * FILTER * width * width
     }
 
     /// What a residual block holds of a position, `frames` frames at once.
     fn residual(&self, frames: u64) -> u64 {
         let [inputs, width, _] = self.channels;
-        let shortcut = if inputs == width { 0 } else { width };
-        let widest = inputs.max(width);
-        // Input, shortcut, the frames with those before them, and the result.
-        frames * (widest + shortcut + width) + (frames + 2) * widest
+        // What goes around, what goes into a convolution and what comes out of it. The frames before are remembered.
+        frames * (2 * inputs.max(width) + width)
     }
 
     /// Multiplications of a level of an encoder for a latent frame.
@@ -151,7 +152,8 @@ impl Level {
             true => frames * inputs + 2 * after * sides * width,
             false => 0,
         };
-        self.positions * (residual.max(resample) + around)
+        let filter = 3 * FILTER * width * width;
+        self.positions * (residual.max(resample) + around) + filter
     }
 
     /// Multiplications for a latent frame.

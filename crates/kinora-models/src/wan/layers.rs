@@ -4,7 +4,10 @@
 use super::tiles::Around;
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use kinora_nn::{CONV_TILE, Init, Linear, Precision, Walk, attention, conv3d, rms_norm, silu};
+use kinora_nn::{
+    CONV_TILE, Init, Linear, Precision, Walk, attention, conv3d, conv3d_behind, rms_norm,
+    rms_norm_silu,
+};
 
 /// Towards the latent or back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +21,8 @@ pub(super) enum Way {
 /// What the causal convolutions of a network saw last, in their order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Memory {
-    slots: Vec<Tensor<5>>,
+    /// Single frames, one or two for each.
+    slots: Vec<Vec<Tensor<5>>>,
     started: bool,
 }
 
@@ -47,30 +51,55 @@ pub(super) struct Past<'a> {
 }
 
 impl Past<'_> {
-    /// Puts the last `frames` that were seen here before `x` `[B, T, H, W, C]`, zeros at the clip's start, and remembers
-    /// its end.
-    fn prepend(&mut self, x: Tensor<5>, frames: usize) -> Tensor<5> {
-        let [b, _, h, w, c] = x.dims();
+    /// The last two frames that were seen here before `x` `[B, T, H, W, C]`, zeros at the clip's start; remembers the last
+    /// two of both together.
+    fn two_before(&mut self, x: &Tensor<5>) -> [Tensor<5>; 2] {
         let before = match self.started {
             true => self.memory.slots[self.next].clone(),
-            false => Tensor::zeros([b, frames, h, w, c], &x.device()),
+            false => vec![zeros(x); 2],
         };
-        let x = Tensor::cat(vec![before, x], 1);
-        self.remember(&x, frames);
-        x
+        let last = match x.dims()[1] {
+            1 => vec![before[1].clone(), x.clone()],
+            _ => last(x, 2),
+        };
+        self.remember(last);
+        before.try_into().expect("two frames are remembered")
     }
 
-    /// Remembers the last `frames` of `x`.
-    fn remember(&mut self, x: &Tensor<5>, frames: usize) {
-        // A copy: a view would keep all of `x`.
-        let kept = x.clone().narrow(1, x.dims()[1] - frames, frames) * 1.0;
+    /// Puts the last frame that was seen here before `x`, and remembers its last one.
+    fn prepend(&mut self, x: Tensor<5>) -> Tensor<5> {
+        let mut frames = self.memory.slots[self.next].clone();
+        self.remember(last(&x, 1));
+        frames.push(x);
+        Tensor::cat(frames, 1)
+    }
+
+    /// Remembers frames.
+    fn remember(&mut self, frames: Vec<Tensor<5>>) {
         match self.started {
-            true => self.memory.slots[self.next] = kept,
-            false => self.memory.slots.push(kept),
+            true => self.memory.slots[self.next] = frames,
+            false => self.memory.slots.push(frames),
         }
         self.memory.started = true;
         self.next += 1;
     }
+}
+
+/// The last `count` frames of `x`, one by one.
+fn last(x: &Tensor<5>, count: usize) -> Vec<Tensor<5>> {
+    let frames = x.dims()[1];
+    let frame = |t| match frames == count {
+        true => x.clone().narrow(1, t, 1),
+        // A copy: a view would keep all of `x`.
+        false => x.clone().narrow(1, t, 1) * 1.0,
+    };
+    (frames - count..frames).map(frame).collect()
+}
+
+/// A frame of zeros as those of `x`.
+fn zeros(x: &Tensor<5>) -> Tensor<5> {
+    let [b, _, h, w, c] = x.dims();
+    Tensor::zeros([b, 1, h, w, c], &x.device())
 }
 
 /// `work` of one frame after the other.
@@ -103,15 +132,11 @@ impl Conv {
         }
     }
 
-    /// The next frames, `[B, T, H, W, in]` to `[B, T, H, W, out]`.
+    /// The next frames, `[B, T, H, W, in]` to `[B, T, H, W, out]`, of a kernel of three places in time.
     pub fn forward(&self, x: Tensor<5>, past: &mut Past<'_>) -> Tensor<5> {
-        let before = self.weight.dims()[2] - 1;
-        let x = if before > 0 {
-            past.prepend(x, before)
-        } else {
-            x
-        };
-        self.at_once(x)
+        let before = past.two_before(&x);
+        let (weight, bias) = (self.weight.val(), self.bias.val());
+        conv3d_behind(self.precision, before, x, weight, bias, self.walk(1))
     }
 
     /// Of frames that have all of their past before them.
@@ -121,13 +146,17 @@ impl Conv {
 
     /// Every `stride_time`-th frame.
     fn strided(&self, x: Tensor<5>, stride_time: usize) -> Tensor<5> {
+        let (weight, bias) = (self.weight.val(), self.bias.val());
+        conv3d(self.precision, x, weight, bias, self.walk(stride_time))
+    }
+
+    fn walk(&self, stride_time: usize) -> Walk {
         let [_, _, _, h, _] = self.weight.dims();
-        let walk = Walk {
+        Walk {
             stride_time,
             stride: 1,
             padding: [h / 2; 2],
-        };
-        conv3d(self.precision, x, self.weight.val(), self.bias.val(), walk)
+        }
     }
 }
 
@@ -146,10 +175,17 @@ impl Norm {
         }
     }
 
+    /// Of the square: the reference takes 1e-12 for the least length.
+    const EPS: f32 = 1e-24;
+
     /// `x` `[B, T, H, W, C]` to the same shape.
-    pub fn forward(&self, x: Tensor<5>) -> Tensor<5> {
-        const EPS: f32 = 1e-24; // of the square: the reference takes 1e-12 for the least length
-        rms_norm(x, self.gain.val(), EPS)
+    fn forward(&self, x: Tensor<5>) -> Tensor<5> {
+        rms_norm(x, self.gain.val(), Self::EPS)
+    }
+
+    /// The same with SiLU behind it.
+    pub fn forward_silu(&self, x: Tensor<5>) -> Tensor<5> {
+        rms_norm_silu(x, self.gain.val(), Self::EPS)
     }
 }
 
@@ -183,8 +219,8 @@ impl Residual {
             Some(conv) => conv.at_once(x.clone()),
             None => x.clone(),
         };
-        let y = self.conv1.forward(silu(self.norm1.forward(x)), past);
-        beside + self.conv2.forward(silu(self.norm2.forward(y)), past)
+        let y = self.conv1.forward(self.norm1.forward_silu(x), past);
+        beside + self.conv2.forward(self.norm2.forward_silu(y), past)
     }
 }
 
@@ -398,7 +434,7 @@ impl Resample {
         };
         let [b, t, h, w, c] = x.dims();
         if !past.started {
-            past.remember(&Tensor::zeros([b, 2, h, w, c], &x.device()), 2);
+            past.remember(vec![zeros(&x); 2]);
             return x;
         }
         conv.forward(x, past) // (B, T, H, W, 2C)
@@ -413,10 +449,10 @@ impl Resample {
             return x;
         };
         if !past.started {
-            past.remember(&x, 1);
+            past.remember(last(&x, 1));
             return x;
         }
-        conv.strided(past.prepend(x, 1), 2)
+        conv.strided(past.prepend(x), 2)
     }
 
     /// Half or twice the height and width of each frame.

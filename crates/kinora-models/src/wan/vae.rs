@@ -10,7 +10,7 @@ use super::layers::{
 use super::tiles::{Around, Tiling};
 use burn::module::Module;
 use burn::tensor::Tensor;
-use kinora_nn::{CONV_TILE, Init, silu};
+use kinora_nn::{CONV_TILE, Init};
 
 /// Frames that one latent frame after the first stands for.
 const TEMPORAL_COMPRESSION: usize = 4;
@@ -249,7 +249,7 @@ impl Coder {
     }
 
     fn end(&self, x: Tensor<5>, past: &mut Past<'_>) -> Tensor<5> {
-        self.conv_out.forward(silu(self.norm_out.forward(x)), past)
+        self.conv_out.forward(self.norm_out.forward_silu(x), past)
     }
 
     /// Levels before the first that resamples time.

@@ -4,12 +4,14 @@ use burn::tensor::Tensor;
 use rayon::prelude::*;
 
 use crate::buffer::buffer;
-use crate::kernel::{Array, Kernel, apply3};
+use crate::kernel::{Array, Kernel, apply3, apply5};
 use crate::matmul::{Precision, Right, View, accumulate};
 use crate::ops::winograd::{self, Filter, Seen};
 
 /// Positions of the result that are worked at together: bounds what a thread copies of its input.
 const STRIP: usize = 1024;
+
+const NO_GRADIENT: &str = "conv3d has no gradient: the networks that use it are not trained here";
 
 /// How a kernel walks over a clip. It sees no time before or after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +44,22 @@ pub fn conv3d(
     apply3(x, weight, bias, Conv3d { precision, walk })
 }
 
+/// [`conv3d`] of `x` with two single frames before it, `[B, 1, H, W, in]` each, without joining them.
+///
+/// # Panics
+/// As [`conv3d`].
+pub fn conv3d_behind(
+    precision: Precision,
+    [first, second]: [Tensor<5>; 2],
+    x: Tensor<5>,
+    weight: Tensor<5>,
+    bias: Tensor<1>,
+    walk: Walk,
+) -> Tensor<5> {
+    let kernel = Conv3d { precision, walk };
+    apply5([first, second, x], weight, bias, kernel)
+}
+
 #[derive(Clone, Debug)]
 struct Conv3d {
     precision: Precision,
@@ -56,10 +74,44 @@ struct Extents {
     out: [usize; 4],
 }
 
+/// Clips `[B, T, H, W, C]` that follow each other.
+struct Frames<'a>(&'a [Array]);
+
+impl<'a> Frames<'a> {
+    /// The extents of all of them together.
+    fn shape(&self) -> [usize; 5] {
+        let shapes = self.0.iter().map(|part| match *part.shape() {
+            [b, t, h, w, c] => [b, t, h, w, c],
+            ref other => panic!("conv3d works on [B, T, H, W, C], not {other:?}"),
+        });
+        let joined = shapes.reduce(|[b, t, h, w, c], [b2, more, h2, w2, c2]| {
+            assert_eq!([b, h, w, c], [b2, h2, w2, c2], "conv3d: frames differ");
+            [b, t + more, h, w, c]
+        });
+        joined.expect("there are frames")
+    }
+
+    /// A frame `[H, W, C]` of an item.
+    fn get(&self, item: usize, mut t: usize) -> &'a [f32] {
+        for part in self.0 {
+            let (frames, size) = (part.shape()[1], part.shape()[2..].iter().product::<usize>());
+            if t < frames {
+                return &part.data()[(item * frames + t) * size..][..size];
+            }
+            t -= frames;
+        }
+        panic!("a frame beyond the last");
+    }
+}
+
 impl Conv3d {
-    fn extents(&self, x: &Array, weight: &Array, bias: &Array) -> Extents {
-        let (&[b, t, h, w, c], &[outputs, inputs, kt, kh, kw]) = (x.shape(), weight.shape()) else {
-            panic!("conv3d works on [B, T, H, W, C], not {:?}", x.shape());
+    fn extents(&self, x: &Frames<'_>, weight: &Array, bias: &Array) -> Extents {
+        let [b, t, h, w, c] = x.shape();
+        let &[outputs, inputs, kt, kh, kw] = weight.shape() else {
+            panic!(
+                "conv3d: a weight is [out, in, kt, kh, kw], not {:?}",
+                weight.shape()
+            );
         };
         let Walk {
             stride_time,
@@ -77,7 +129,7 @@ impl Conv3d {
                 && side(h) >= kh
                 && side(w) >= kw,
             "conv3d: x {:?}, weight {:?} and bias {:?} do not fit together",
-            x.shape(),
+            [b, t, h, w, c],
             weight.shape(),
             bias.shape()
         );
@@ -97,23 +149,22 @@ impl Conv3d {
     /// `[kt, (rows - 1) s + kh, W + p, in]`.
     fn slab(
         &self,
-        x: &[f32],
+        x: &Frames<'_>,
         e: &Extents,
         item: usize,
         t: usize,
         y: usize,
         rows: usize,
     ) -> Vec<f32> {
-        let ([_, frames, h, w, c], [kt, kh, _]) = (e.input, e.kernel);
+        let ([.., h, w, c], [kt, kh, _]) = (e.input, e.kernel);
         let [before, behind] = self.walk.padding;
         let (wide, high) = (w + before + behind, (rows - 1) * self.walk.stride + kh);
         let mut slab = vec![0.0; kt * high * wide * c];
         for (index, line) in slab.chunks_exact_mut(wide * c).enumerate() {
-            let frame = item * frames + t * self.walk.stride_time + index / high;
+            let frame = x.get(item, t * self.walk.stride_time + index / high);
             let row = (y * self.walk.stride + index % high).checked_sub(before);
             if let Some(row) = row.filter(|&row| row < h) {
-                let from = &x[(frame * h + row) * w * c..][..w * c];
-                line[before * c..][..w * c].copy_from_slice(from);
+                line[before * c..][..w * c].copy_from_slice(&frame[row * w * c..][..w * c]);
             }
         }
         slab
@@ -136,7 +187,7 @@ fn by_place(weight: &Array, places: usize) -> Vec<f32> {
 
 impl Conv3d {
     /// Strips of rows, place by place of the kernel.
-    fn direct(&self, x: &[f32], weight: &Array, bias: &[f32], e: &Extents, out: &mut [f32]) {
+    fn direct(&self, x: &Frames<'_>, weight: &Array, bias: &[f32], e: &Extents, out: &mut [f32]) {
         let [_, _, _, w, c] = e.input;
         let [kt, kh, kw] = e.kernel;
         let [frames, high, wide, outputs] = e.out;
@@ -173,24 +224,33 @@ impl Conv3d {
     }
 
     /// By minimal filtering.
-    fn filtered(&self, x: &[f32], weight: &Array, bias: &[f32], e: &Extents, out: &mut [f32]) {
-        let [_, t, h, w, c] = e.input;
+    fn filtered(&self, x: &Frames<'_>, weight: &Array, bias: &[f32], e: &Extents, out: &mut [f32]) {
+        let [.., h, w, c] = e.input;
         let [kt, _, _] = e.kernel;
         let [frames, high, wide, outputs] = e.out;
         let filter = Filter::new(weight.data(), [outputs, c, kt]);
-        let planes = out.par_chunks_exact_mut((high * wide * outputs).max(1));
+        let planes = out.par_chunks_exact_mut(high * wide * outputs);
         planes.enumerate().for_each(|(plane, out)| {
-            let first = plane / frames * t + plane % frames * self.walk.stride_time;
+            let (item, t) = (plane / frames, plane % frames * self.walk.stride_time);
             let seen = Seen {
-                frames: x[first * h * w * c..]
-                    .chunks_exact(h * w * c)
-                    .take(kt)
-                    .collect(),
+                frames: (t..t + kt).map(|t| x.get(item, t)).collect(),
                 sides: [h, w],
                 before: self.walk.padding[0],
             };
             filter.apply(&seen, bias, out, wide);
         });
+    }
+
+    fn run(&self, x: &Frames<'_>, weight: &Array, bias: &Array) -> Array {
+        let e = self.extents(x, weight, bias);
+        let ([b, .., inputs], [frames, high, wide, outputs]) = (e.input, e.out);
+        let mut out = buffer(b * frames * high * wide * outputs);
+        let fits = winograd::fits([outputs, inputs], e.kernel, self.walk.stride);
+        match fits && self.precision != Precision::Bf16 {
+            true => self.filtered(x, weight, bias.data(), &e, &mut out),
+            false => self.direct(x, weight, bias.data(), &e, &mut out),
+        }
+        Array::new(out, &[b, frames, high, wide, outputs])
     }
 }
 
@@ -198,20 +258,22 @@ impl Kernel<3> for Conv3d {
     type Saved = ();
 
     fn forward(&self, [x, weight, bias]: [Array; 3]) -> (Array, ()) {
-        let e = self.extents(&x, &weight, &bias);
-        let ([b, .., inputs], [frames, high, wide, outputs]) = (e.input, e.out);
-        let mut out = buffer(b * frames * high * wide * outputs);
-        let (x, bias) = (x.data(), bias.data());
-        match self.precision != Precision::Bf16
-            && winograd::fits([outputs, inputs], e.kernel, self.walk.stride)
-        {
-            true => self.filtered(x, &weight, bias, &e, &mut out),
-            false => self.direct(x, &weight, bias, &e, &mut out),
-        }
-        (Array::new(out, &[b, frames, high, wide, outputs]), ())
+        (self.run(&Frames(&[x]), &weight, &bias), ())
     }
 
     fn backward(&self, (): (), _: Array, _: [bool; 3]) -> [Option<Array>; 3] {
-        panic!("conv3d has no gradient: the networks that use it are not trained here")
+        panic!("{NO_GRADIENT}")
+    }
+}
+
+impl Kernel<5> for Conv3d {
+    type Saved = ();
+
+    fn forward(&self, [first, second, x, weight, bias]: [Array; 5]) -> (Array, ()) {
+        (self.run(&Frames(&[first, second, x]), &weight, &bias), ())
+    }
+
+    fn backward(&self, (): (), _: Array, _: [bool; 5]) -> [Option<Array>; 5] {
+        panic!("{NO_GRADIENT}")
     }
 }

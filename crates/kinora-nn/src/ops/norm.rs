@@ -4,8 +4,9 @@ use burn::tensor::Tensor;
 use multiversion::multiversion;
 use std::sync::Arc;
 
-use crate::buffer::{add_into, buffer, map_chunks, rows_per_chunk};
+use crate::buffer::{add_into, buffer, for_chunks, map_chunks, rows_per_chunk};
 use crate::kernel::{Array, Kernel, apply2, apply3};
+use crate::math::sigmoid;
 
 /// Layer norm over the last dimension (Ba et al., 2016): `(x - mean) / sqrt(var + eps)`, times
 /// `weight`, plus `bias`, each `[C]` and each left out when `None`.
@@ -36,6 +37,14 @@ pub fn rms_norm<const D: usize>(x: Tensor<D>, weight: Tensor<1>, eps: f32) -> Te
         eps,
     };
     apply2(x, weight, norm)
+}
+
+/// `silu(rms_norm(x, weight, eps))`, without a gradient: what is in between never leaves the cache.
+///
+/// # Panics
+/// In a backward pass.
+pub fn rms_norm_silu<const D: usize>(x: Tensor<D>, weight: Tensor<1>, eps: f32) -> Tensor<D> {
+    apply2(x, weight, NormSilu { eps })
 }
 
 /// [`rms_norm`] of each head on its own: `x` is `[B, N, heads * Dh]`, `weight` is `[Dh]`.
@@ -206,6 +215,34 @@ impl Kernel<3> for Norm {
     }
 }
 
+#[derive(Clone, Copy, Debug)]
+struct NormSilu {
+    eps: f32,
+}
+
+impl Kernel<2> for NormSilu {
+    type Saved = ();
+
+    fn forward(&self, [x, scale]: [Array; 2]) -> (Array, ()) {
+        let Layout { width, chunk, .. } = Layout::new(&x, &scale);
+        let zeros = vec![0.0; width];
+        let mut out = buffer(x.data().len());
+        for_chunks(&mut out, chunk, |i, out| {
+            let x = &x.data()[i * chunk..][..out.len()];
+            for (out, x) in out.chunks_exact_mut(width).zip(x.chunks_exact(width)) {
+                let row = moments_of(x, false, self.eps);
+                normalise(out, x, row, scale.data(), &zeros, 0.0);
+            }
+            silu_of(out);
+        });
+        (Array::new(out, x.shape()), ())
+    }
+
+    fn backward(&self, (): (), _: Array, _: [bool; 2]) -> [Option<Array>; 2] {
+        panic!("rms_norm_silu has no gradient: the networks that use it are not trained here")
+    }
+}
+
 /// Partial sums kept side by side, so that the compiler can use vector registers.
 const LANES: usize = 16;
 
@@ -240,6 +277,13 @@ fn moments_of(x: &[f32], centre: bool, eps: f32) -> Moments {
 fn normalise(out: &mut [f32], x: &[f32], row: Moments, scale: &[f32], shift: &[f32], unit: f32) {
     for (((out, x), scale), shift) in out.iter_mut().zip(x).zip(scale).zip(shift) {
         *out = ((x - row.mean) * row.inverse).mul_add(unit + scale, *shift);
+    }
+}
+
+#[multiversion(targets = "simd")]
+fn silu_of(x: &mut [f32]) {
+    for x in x {
+        *x *= sigmoid(*x);
     }
 }
 
