@@ -64,7 +64,7 @@ const LIBRARIES: &[&str] = &[
 /// Reads each Rust file and lists what breaks a rule.
 pub fn check(root: &Path) -> anyhow::Result<Vec<String>> {
     let mut files = Vec::new();
-    for folder in ["crates", "xtask"] {
+    for folder in ["crates", "fuzz", "xtask"] {
         find(&root.join(folder), &mut files)?;
     }
     files.sort();

@@ -4,7 +4,10 @@
 //! which splits at blanks, marks where words begin and ends a text with `</s>`.
 
 use super::networks::WanError;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Deserialize;
+use serde_json::Value as Json;
 use tokenizers::decoders::metaspace::Metaspace;
 use tokenizers::models::unigram::Unigram;
 use tokenizers::normalizers::Precompiled;
@@ -18,6 +21,7 @@ use tokenizers::{AddedToken, Tokenizer};
 const END: &str = "</s>";
 /// What stands for a blank before a word.
 const BLANK: char = '\u{2581}';
+const DAMAGED_MAP: &str = "its table of characters is damaged";
 
 /// A tokenizer's file.
 #[derive(Clone, Debug)]
@@ -53,16 +57,57 @@ impl TokenizerFile {
     }
 }
 
+/// What a `tokenizer.json` of umT5 is made of, whichever program wrote it. The tokenizers crate has more, some of which takes
+/// for granted what a file may lack.
+const PARTS: [&str; 17] = [
+    "Sequence",
+    "Precompiled",
+    "Replace",
+    "Strip",
+    "StripAccents",
+    "Lowercase",
+    "NFC",
+    "NFD",
+    "NFKC",
+    "NFKD",
+    "Nmt",
+    "Prepend",
+    "WhitespaceSplit",
+    "Metaspace",
+    "TemplateProcessing",
+    "ByteFallback",
+    "Fuse",
+];
+
 /// The tokenizer that a `tokenizer.json` describes.
 fn of_json(text: &str) -> Result<Tokenizer, String> {
-    /// What the tokenizers crate takes for granted.
     #[derive(Deserialize)]
     struct Checked {
-        #[serde(rename = "decoder")]
-        _decoder: Option<serde_json::Value>,
-        post_processor: Option<serde_json::Value>,
+        model: Typed,
+        normalizer: Option<Json>,
+        pre_tokenizer: Option<Json>,
+        post_processor: Option<Json>,
+        decoder: Option<Json>,
+    }
+    #[derive(Deserialize)]
+    struct Typed {
+        #[serde(rename = "type")]
+        kind: String,
     }
     let checked: Checked = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    if checked.model.kind != "Unigram" {
+        return Err(format!(
+            "its model is {:?}, and that of umT5 is Unigram",
+            checked.model.kind
+        ));
+    }
+    let parts = [
+        &checked.normalizer,
+        &checked.pre_tokenizer,
+        &checked.post_processor,
+        &checked.decoder,
+    ];
+    parts.into_iter().flatten().try_for_each(check_part)?;
     if !checked.post_processor.iter().all(knows_its_tokens) {
         return Err("its template has a token or a text that is not there".to_owned());
     }
@@ -70,15 +115,33 @@ fn of_json(text: &str) -> Result<Tokenizer, String> {
         .map_err(|error: tokenizers::Error| error.to_string())
 }
 
+/// Refuses a part, or one within it, at which the tokenizers crate could panic or take absurd memory.
+fn check_part(part: &Json) -> Result<(), String> {
+    let kind = part["type"].as_str().unwrap_or_default();
+    if !PARTS.contains(&kind) {
+        return Err(format!("it has a part {kind:?}, and those of umT5 do not"));
+    }
+    let map = &part["precompiled_charsmap"];
+    if kind == "Precompiled" || !map.is_null() {
+        let bytes = map.as_str().and_then(|text| BASE64.decode(text).ok());
+        if !bytes.is_some_and(|bytes| is_sound(&bytes)) {
+            return Err(DAMAGED_MAP.to_owned());
+        }
+    }
+    let lists = ["normalizers", "pretokenizers", "processors", "decoders"];
+    let within = lists.iter().filter_map(|list| part[list].as_array());
+    within.flatten().try_for_each(check_part)
+}
+
 /// Whether all special tokens in the templates of a post-processor are among those that it lists, and that for one text takes
 /// no second.
-fn knows_its_tokens(processor: &serde_json::Value) -> bool {
+fn knows_its_tokens(processor: &Json) -> bool {
     let list = |key: &str| processor[key].as_array().into_iter().flatten();
-    let known = |piece: &serde_json::Value| {
+    let known = |piece: &Json| {
         let id = piece["SpecialToken"]["id"].as_str();
         id.is_none_or(|id| !processor["special_tokens"][id].is_null())
     };
-    let second = |piece: &serde_json::Value| piece["Sequence"]["id"] == "B";
+    let second = |piece: &Json| piece["Sequence"]["id"] == "B";
     let mut pieces = list("single").chain(list("pair"));
     pieces.all(known) && !list("single").any(second) && list("processors").all(knows_its_tokens)
 }
@@ -102,7 +165,7 @@ fn of_pieces(bytes: &[u8]) -> Result<Tokenizer, String> {
     let mut tokenizer = Tokenizer::new(unigram.map_err(said)?);
     if !model.charsmap.is_empty() {
         if !is_sound(model.charsmap) {
-            return Err("its table of characters is damaged".to_owned());
+            return Err(DAMAGED_MAP.to_owned());
         }
         let map = Precompiled::from(model.charsmap).map_err(|error| error.to_string())?;
         tokenizer.with_normalizer(Some(map)).map_err(said)?;
