@@ -4,7 +4,7 @@
 
 use super::WeightsError;
 use super::encoding::Encoding;
-use super::parse::{Weights, WeightsView};
+use super::parse::{Weights, WeightsView, elements};
 use std::collections::BTreeMap;
 
 /// What a GGUF file begins with.
@@ -62,10 +62,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Weights<'_>, WeightsError> {
         offset,
     } in found
     {
-        let elements = shape
-            .iter()
-            .try_fold(1usize, |n, &extent| n.checked_mul(extent));
-        let length = elements
+        let length = elements(&shape)
             .and_then(|elements| encoding.bytes(elements))
             .ok_or_else(|| {
                 damaged(format!(

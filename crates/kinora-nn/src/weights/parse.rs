@@ -74,6 +74,14 @@ fn damaged(what: String) -> WeightsError {
     WeightsError::Malformed(what)
 }
 
+/// Elements of a shape; `None` if no address could count them, nor if a zero alone hides that: parts of shapes are multiplied
+/// elsewhere.
+pub(super) fn elements(shape: &[usize]) -> Option<usize> {
+    let mut extents = shape.iter();
+    let bound = extents.try_fold(1usize, |n, &extent| n.checked_mul(extent.max(1)))?;
+    Some(if shape.contains(&0) { 0 } else { bound })
+}
+
 fn view<'a>(
     name: &str,
     entry: Entry,
@@ -86,9 +94,7 @@ fn view<'a>(
             entry.dtype
         ))
     })?;
-    let mut extents = entry.shape.iter();
-    let elements = extents.try_fold(1usize, |n, &extent| n.checked_mul(extent));
-    let size = elements.and_then(|elements| encoding.bytes(elements));
+    let size = elements(&entry.shape).and_then(|elements| encoding.bytes(elements));
     let [start, end] = entry.data_offsets;
     if size.is_none() || end.checked_sub(start) != size {
         return Err(damaged(format!(

@@ -82,3 +82,19 @@ fn damaged_gguf_is_refused_and_never_panics() {
         }
     }
 }
+
+#[test]
+fn a_zero_extent_hides_no_absurd_ones() {
+    let file = |inner: [u64; 2]| {
+        let mut bytes = b"GGUF\x03\0\0\0".to_vec();
+        bytes.extend([1u64, 0, 1].map(u64::to_le_bytes).as_flattened());
+        bytes.extend(b"a\x03\0\0\0");
+        let extents = [inner[0], inner[1], 0];
+        bytes.extend(extents.map(u64::to_le_bytes).as_flattened());
+        bytes.extend([0; 12]);
+        bytes
+    };
+    assert_eq!(read(&file([4, 8])).unwrap().tensors["a"].shape, [0, 8, 4]);
+    let absurd = file([4, u64::MAX / 2]);
+    assert!(matches!(read(&absurd), Err(WeightsError::Malformed(_))));
+}

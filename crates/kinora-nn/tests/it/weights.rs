@@ -135,6 +135,13 @@ fn damaged_files_are_refused() {
             "does not fill",
         ),
         (
+            file(
+                r#"{"a":{"dtype":"F32","shape":[0,4611686018427387904,4],"data_offsets":[0,0]}}"#,
+                0,
+            ),
+            "does not fill",
+        ),
+        (
             file(&format!("{{{}}}", a.replace("F32", "I64")), 8),
             "number format",
         ),
