@@ -2,7 +2,9 @@
 
 use crate::check::{relative_error, values};
 use burn::tensor::{Device, Tensor, TensorData};
-use kinora_nn::{CONV_TILE, Precision, Walk, conv3d, noise};
+use kinora_nn::{
+    CONV_TILE, Precision, Walk, conv3d, conv3d_behind, noise, rms_norm, rms_norm_silu, silu,
+};
 use std::ops::Range;
 
 /// The sum over the kernel's places and channels, position by position.
@@ -204,4 +206,34 @@ fn parts_of_a_frame_give_the_numbers_of_the_whole() {
         let same = values(out) == values(part(&whole, rows.clone(), columns.clone()));
         assert!(same, "{rows:?} by {columns:?}");
     }
+}
+
+#[test]
+fn frames_before_need_not_be_joined() {
+    for (outputs, precision) in [
+        (12, Precision::F32),
+        (5, Precision::F32),
+        (64, Precision::Bf16),
+    ] {
+        let (x, weight, bias) = random([2, 4, 6, 7, 64], outputs, 3);
+        let joined = conv3d(precision, x.clone(), weight.clone(), bias.clone(), AROUND);
+        let frames = |from, count| x.clone().narrow(1, from, count);
+        let before = [frames(0, 1), frames(1, 1)];
+        let apart = conv3d_behind(precision, before, frames(2, 2), weight, bias, AROUND);
+        assert!(
+            values(apart) == values(joined),
+            "{outputs} in {precision:?}"
+        );
+    }
+}
+
+#[test]
+fn norm_and_silu_at_once_are_one_after_the_other() {
+    let (x, ..) = random([1, 3, 9, 11, 50], 1, 1);
+    let gain = Tensor::from_data(
+        TensorData::new(noise::normal(3, 0, 50), [50]),
+        &Device::flex(),
+    );
+    let after = silu(rms_norm(x.clone(), gain.clone(), 1e-6));
+    assert!(values(rms_norm_silu(x, gain, 1e-6)) == values(after));
 }
