@@ -4,6 +4,7 @@ use gemm::Parallelism;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
+use crate::buffer::{for_chunks, rows_per_chunk};
 use crate::int8;
 use crate::weights::Stored;
 
@@ -277,9 +278,11 @@ pub(crate) fn product(
     let _ = (precision, k);
     let store = match bias {
         Some(bias) => {
-            for row in out.chunks_exact_mut(n) {
-                row.copy_from_slice(bias);
-            }
+            for_chunks(out, rows_per_chunk(n) * n.max(1), |_, rows| {
+                for row in rows.chunks_exact_mut(n) {
+                    row.copy_from_slice(bias);
+                }
+            });
             Store::Add
         }
         None => Store::Overwrite,
