@@ -20,10 +20,8 @@ const F32: u64 = 4;
 const STREAMS: u64 = 10;
 /// Columns of a weight that are decoded at once for a product in 32 bits.
 const COLUMNS: u64 = 512;
-/// Frames are decoded in tiles to stay below this, however much memory there is, ...
-const DECODING_MOST: u64 = 2_600_000_000;
-/// ... unless that takes more than so many times the work: it is little beside that of sampling.
-const DECODING_WORK: f64 = 1.5;
+/// Frames whose decode takes no more than this are not divided if they need not be.
+const UNDIVIDED: u64 = 2_000_000_000;
 /// The stage in which latents become frames.
 const DECODING: &str = "decoding";
 
@@ -118,6 +116,11 @@ impl Need {
         self.stages.iter().find(|stage| stage.name == DECODING)
     }
 
+    /// Bytes that are taken while latents become frames.
+    fn to_decode(&self) -> u64 {
+        self.fixed + self.decoding().map_or(0, |stage| stage.activations)
+    }
+
     /// What may be held in so much memory; `None` is as much as is asked for.
     pub fn room(&self, memory: Option<u64>) -> Room {
         let streams = self.stages.iter().filter(|stage| stage.weights > 0);
@@ -132,8 +135,9 @@ impl Need {
     }
 }
 
-/// What [`crate::generate`] and writing the clip take, about. Frames are decoded in as few tiles as `memory` allows, and in
-/// more where those take much less of it for little work.
+/// What [`crate::generate`] and writing the clip take, about. Of the ways to divide frames that `memory` allows, that is
+/// taken which has the least work times the square of its memory: a decode is little beside sampling, so half the memory is
+/// worth several times its work.
 ///
 /// Reading the prompt, sampling and decoding follow one another; of a clip that is painted in parts, one part
 /// at a time is sampled. `pictures` tells whether some are given.
@@ -150,16 +154,17 @@ pub fn estimate(
     let needs: Vec<Need> = tried
         .map(|tiles| divided(plan, shortcuts, model, pictures, tiles))
         .collect();
-    let work = |need: &Need| need.decoding().map_or(0.0, |stage| stage.operations);
-    let whole = work(&needs[0]);
     let fits = |need: &&Need| memory.is_none_or(|memory| need.least() <= memory);
-    let is_small = |need: &&Need| {
-        let activations = need.decoding().map_or(0, |stage| stage.activations);
-        need.fixed + activations <= DECODING_MOST && work(need) <= DECODING_WORK * whole
+    let cost = |need: &&Need| {
+        let work = need.decoding().map_or(0.0, |stage| stage.operations);
+        work * (need.to_decode() as f64).powi(2)
     };
-    let small = needs.iter().find(|need| fits(need) && is_small(need));
-    let found = small.or_else(|| needs.iter().find(fits));
-    let best = found.or_else(|| needs.iter().min_by_key(|need| need.least()));
+    let whole = &needs[0];
+    let best = match fits(&whole) && whole.to_decode() <= UNDIVIDED {
+        true => Some(whole),
+        false => (needs.iter().filter(fits)).min_by(|a, b| cost(a).total_cmp(&cost(b))),
+    };
+    let best = best.or_else(|| needs.iter().min_by_key(|need| need.least()));
     best.expect("the whole is tried").clone()
 }
 

@@ -2,7 +2,7 @@
 //! autoencoder. `reference/bench_wan.py` measures the same in diffusers and transformers.
 //!
 //! `cargo bench -p kinora-models --bench wan -- [f32] [bf16] [int8] [block] [block-long] [text] [vae] [vae-whole] [step]`; with
-//! no precision, all; with no other name, all but `step`, which takes minutes and 7 GB. `vae` decodes in the four tiles that the
+//! no precision, all; with no other name, all but `step`, which takes minutes and 7 GB. `vae` decodes in the six tiles that the
 //! program takes by default at this size, `vae-whole` without. Peaks of memory are those of the process: ask for one thing.
 
 use burn::tensor::{Device, Tensor, TensorData};
@@ -49,7 +49,7 @@ fn main() {
             text(precision);
         }
         if wants("vae") {
-            vae(precision, Tiles::TRIED[2]);
+            vae(precision, Tiles::TRIED[3]);
         }
         if wants("vae-whole") {
             vae(precision, Tiles::WHOLE);
