@@ -10,7 +10,7 @@ use kinora_models::{Cache, Levels};
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// Frames over which the detail that the autoencoder loses of a given frame fades from its painted neighbours.
+/// Frames over which what a given frame has and its painted neighbours lack fades out of them.
 const FADE: usize = 5;
 /// Reach, in pixels, over which a painted region blends into what is held around it.
 const FEATHER: usize = 6;
@@ -245,7 +245,7 @@ fn encode(frames: &[Option<&[u8]>], plan: &Plan, model: &Model, device: &Device)
 }
 
 /// The frames that `window` was for, out of its `decoded` ones: what is held of each is put back, a painted region
-/// blends into it, and at neighbours of given frames the detail that the autoencoder lost there fades out.
+/// blends into it, and into the neighbours of a given frame goes what would make a jump; see [`fading`].
 pub(crate) fn join(
     conditioning: &Conditioning,
     done: &mut [Option<Vec<u8>>],
@@ -259,17 +259,21 @@ pub(crate) fn join(
         (0..window.len as isize).contains(&offset)
     };
     let Range { start, end } = window.painted.clone();
-    let neighbours: Vec<(usize, Vec<i16>)> = [start.checked_sub(1), Some(end)]
-        .into_iter()
-        .flatten()
-        .filter(inside)
-        .filter_map(|frame| {
-            let given = done.get(frame)?.as_ref()?;
-            let lost = given.iter().zip(at(frame));
-            Some((
-                frame,
-                lost.map(|(g, d)| i16::from(*g) - i16::from(*d)).collect(),
-            ))
+    // A given frame, the one beyond it, and the painted one beside it.
+    let ends = [
+        (start.checked_sub(1), start.checked_sub(2), start),
+        (Some(end), Some(end + 1), end - 1),
+    ];
+    let neighbours: Vec<(usize, Vec<i16>)> = (ends.into_iter())
+        .filter_map(|(frame, beyond, painted)| {
+            let frame = frame.filter(inside)?;
+            let there = |frame: usize| done.get(frame)?.as_ref();
+            let given = there(frame)?;
+            let pace = match beyond.and_then(there) {
+                Some(beyond) => difference(beyond, given),
+                None => difference(at(frame), at(painted)),
+            };
+            Some((frame, fading(given, at(frame), at(painted), pace)))
         })
         .collect();
     for (frame, place) in (start..).zip(&mut done[start..end]) {
@@ -290,6 +294,32 @@ pub(crate) fn join(
         }
         *place = Some(pixels);
     }
+}
+
+/// What fades out of the painted frames beside a `given` one: the detail that the autoencoder lost of it, and as much of the
+/// jump to the first `painted` one as is more than the clip's own `pace` there.
+fn fading(given: &[u8], decoded: &[u8], painted: &[u8], pace: f32) -> Vec<i16> {
+    const FIRST: f32 = (FADE - 1) as f32 / FADE as f32; // what the first painted frame gets
+    let lost = given.iter().zip(decoded);
+    let lost: Vec<f32> = lost.map(|(g, d)| f32::from(*g) - f32::from(*d)).collect();
+    let jump = given.iter().zip(painted).zip(&lost);
+    let jump: Vec<f32> = jump
+        .map(|((g, p), lost)| f32::from(*g) - f32::from(*p) - lost * FIRST)
+        .collect();
+    let excess = (1.0 - pace / root_mean_square(jump.iter().copied()).max(f32::EPSILON)).max(0.0);
+    let all = lost.iter().zip(jump);
+    all.map(|(lost, jump)| (lost + jump * excess / FIRST).round() as i16)
+        .collect()
+}
+
+/// How much two frames differ.
+fn difference(a: &[u8], b: &[u8]) -> f32 {
+    root_mean_square(a.iter().zip(b).map(|(a, b)| f32::from(a.abs_diff(*b))))
+}
+
+fn root_mean_square(values: impl ExactSizeIterator<Item = f32>) -> f32 {
+    let count = values.len().max(1) as f32;
+    (values.map(|value| value * value).sum::<f32>() / count).sqrt()
 }
 
 /// Puts the held pixels of `given` into `painted`, which blends into them within [`FEATHER`] pixels.
@@ -334,4 +364,34 @@ fn blurred(values: &[f32], width: usize) -> Vec<f32> {
     (0..values.len())
         .map(|i| mean(height, &|y| across[y * width + i % width], i / width))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first painted frame beside a given one, as [`join`] makes it.
+    fn first(given: &[u8], decoded: &[u8], painted: &[u8], pace: f32) -> Vec<f32> {
+        let fading = fading(given, decoded, painted, pace);
+        let all = painted.iter().zip(fading);
+        all.map(|(p, f)| f32::from(*p) + f32::from(f) * (FADE - 1) as f32 / FADE as f32)
+            .collect()
+    }
+
+    #[test]
+    fn a_jump_is_spread_so_that_the_clips_own_pace_is_left_of_it() {
+        let (given, decoded) = ([100, 120, 90, 60], [104, 118, 91, 58]);
+        let step = |first: Vec<f32>| {
+            let steps = first.into_iter().zip(given).map(|(f, g)| f - f32::from(g));
+            root_mean_square(steps.collect::<Vec<_>>().into_iter())
+        };
+        let far = [190, 40, 170, 150];
+        for pace in [0.0, 3.0, 20.0] {
+            let left = step(first(&given, &decoded, &far, pace));
+            assert!((left - pace).abs() < 1.0, "{left} of a pace of {pace}");
+        }
+        let near = [105, 117, 92, 57];
+        let lost = [-4, 2, -1, 2];
+        assert_eq!(fading(&given, &decoded, &near, 10.0), lost);
+    }
 }
