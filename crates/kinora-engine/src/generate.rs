@@ -280,7 +280,7 @@ fn start(job: &Job<'_>, plan: &Plan, index: usize, known: Option<&Known>) -> (La
             return (latents.clone(), latents.values.clone());
         }
         Some(noise) => noise.clone(),
-        None => Latents::noise(plan, index as u64, model.geometry(), job.device),
+        None => Latents::noise(plan, index as u64, model, job.device),
     };
     let Some(Known {
         latent,

@@ -1,6 +1,6 @@
 //! Latents: what the sampler works on and the autoencoder decodes, in memory and in a file.
 
-use crate::{Geometry, Plan};
+use crate::{Geometry, Model, Plan};
 use burn::tensor::{Device, Tensor, TensorData};
 use kinora_nn::noise;
 use kinora_nn::weights::{self, Mapped, Weights, WeightsError};
@@ -60,12 +60,12 @@ pub enum LatentsError {
 }
 
 impl Latents {
-    /// The pure noise of `plan`'s seed and of a part of the clip, its stream, for latents of this
-    /// geometry.
+    /// The pure noise of `plan`'s seed and of a part of the clip, its stream, for latents of this model.
     ///
     /// All but the first sixteenth of the channels, the coarse ones, are scaled by the temperature: a flow whose model
     /// knows a fine channel's spread alone would answer independent draws of it, which is grain.
-    pub(crate) fn noise(plan: &Plan, stream: u64, geometry: Geometry, device: &Device) -> Self {
+    pub(crate) fn noise(plan: &Plan, stream: u64, model: &Model, device: &Device) -> Self {
+        let geometry = model.geometry();
         let (shape, channels) = (plan.latent_shape(geometry), geometry.channels);
         let values = noise::normal(plan.seed, stream, shape.iter().product());
         let coarse = channels.div_ceil(COARSE_SHARE);
@@ -79,7 +79,7 @@ impl Latents {
         let scale = Tensor::<1>::from_floats(scale.collect::<Vec<_>>().as_slice(), device);
         let values = Tensor::<5>::from_data(TensorData::new(values, shape), device);
         Self {
-            values: values * scale.reshape([1, 1, 1, 1, channels]),
+            values: model.noise(values * scale.reshape([1, 1, 1, 1, channels])),
             sigma: 1.0,
         }
     }

@@ -217,6 +217,14 @@ impl Model {
         }
     }
 
+    /// The noise that it was trained with, out of white noise `[B, T, h, w, C]`.
+    pub fn noise(&self, white: Tensor<5>) -> Tensor<5> {
+        match self {
+            Self::Kinora1(networks) => networks.noise(white),
+            Self::Wan(_) => white,
+        }
+    }
+
     /// The likeliest normalised latents behind painted ones.
     pub fn smooth(&self, latent: Tensor<5>) -> Tensor<5> {
         match self {

@@ -26,7 +26,7 @@ use kinora_engine::Plan;
 use kinora_media::{Fps, contact_sheet, save_png};
 use kinora_models::{
     Model,
-    kinora1::{Config, Defaults, Kinora1, Networks, Tokenizer, Vae, latent_frames},
+    kinora1::{Config, Defaults, Kinora1, Networks, Tokenizer, Vae, lasting, latent_frames},
     registry::file,
 };
 use kinora_nn::{Init, Precision, noise, weights};
@@ -293,6 +293,7 @@ impl DitTask {
             clean.dims().iter().product(),
         );
         let noise = self.tensor(noise, clean.dims());
+        let noise = lasting(noise, &self.model.latent.persistence);
         let levels = Timesteps {
             mean: flow.sigma_mean,
             std: flow.sigma_deviation,

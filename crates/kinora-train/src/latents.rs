@@ -155,8 +155,32 @@ pub(crate) fn statistics(
             .iter()
             .map(|deviation| (deviation / whole).sqrt() as f32)
             .collect(),
+        persistence: persistence(caches, &mean)?,
         mean: mean.iter().map(|&mean| mean as f32).collect(),
     };
     write_json(path, &stats)?;
     Ok(stats)
+}
+
+/// The correlation of each channel with itself one latent frame later, around `mean`, over the caches that hold clips.
+fn persistence(caches: &[(Clips, Latents)], mean: &[f64]) -> Result<Vec<f32>, TrainError> {
+    let channels = mean.len();
+    let (mut product, mut square) = (vec![0.0f64; channels], vec![0.0f64; channels]);
+    for (_, cache) in caches.iter().filter(|(_, cache)| cache.dims[0] > 1) {
+        let frame: usize = cache.dims[1..].iter().product();
+        for clip in 0..cache.len().min(SAMPLE) {
+            let clip = cache.read(clip, cache.dims[0])?;
+            for (index, (now, next)) in clip.iter().zip(&clip[frame..]).enumerate() {
+                let channel = index % channels;
+                let [now, next] = [now, next].map(|&value| f64::from(value) - mean[channel]);
+                product[channel] += now * next;
+                square[channel] += (now * now + next * next) / 2.0;
+            }
+        }
+    }
+    Ok(product
+        .iter()
+        .zip(&square)
+        .map(|(product, square)| (product / square.max(1e-8)) as f32)
+        .collect())
 }

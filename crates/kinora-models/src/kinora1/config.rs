@@ -78,7 +78,7 @@ pub struct DitConfig {
     pub fine_depth: usize,
 }
 
-/// What normalises latents, `(z - mean) / std` per channel, and what spread that leaves them.
+/// What normalises latents, `(z - mean) / std` per channel, what spread that leaves them, and how they last.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LatentStats {
@@ -88,6 +88,8 @@ pub struct LatentStats {
     pub std: Vec<f32>,
     /// Deviation of each channel once it is normalised.
     pub spread: Vec<f32>,
+    /// Correlation of each channel with itself one latent frame later; the noise has the same.
+    pub persistence: Vec<f32>,
 }
 
 /// Settings for a request that leaves them open.
@@ -187,6 +189,7 @@ impl Config {
             ("latent.mean", &self.latent.mean),
             ("latent.std", &self.latent.std),
             ("latent.spread", &self.latent.spread),
+            ("latent.persistence", &self.latent.persistence),
         ] {
             if values.len() != self.vae.latent_channels || !values.iter().all(|v| v.is_finite()) {
                 return Err(out_of_range(
@@ -203,6 +206,10 @@ impl Config {
             if values.iter().any(|&s| s <= 0.0) {
                 return Err(out_of_range(field, "not positive", "above 0"));
             }
+        }
+        if self.latent.persistence.iter().any(|p| p.abs() >= 1.0) {
+            let field = "latent.persistence";
+            return Err(out_of_range(field, "no correlation", "between -1 and 1"));
         }
         if self.defaults.fps == 0 {
             return Err(out_of_range("defaults.fps", 0, "above 0"));

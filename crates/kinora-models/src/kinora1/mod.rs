@@ -16,8 +16,8 @@ pub use config::{
     Config, ConfigError, DecoderConfig, Defaults, DitConfig, LatentStats, TextConfig, VaeConfig,
 };
 pub use dit::Dit;
-pub use networks::Networks;
 pub(crate) use networks::channels;
+pub use networks::{Networks, lasting};
 pub use smooth::Smoother;
 pub use text::{Text, TextEncoder};
 pub use tokenizer::{Encoded, Tokenizer, TokenizerError};

@@ -105,6 +105,11 @@ impl Networks {
         self.normalised(self.vae.smooth(self.plain(latent)))
     }
 
+    /// See [`crate::Model::noise`].
+    pub(crate) fn noise(&self, white: Tensor<5>) -> Tensor<5> {
+        lasting(white, &self.config.latent.persistence)
+    }
+
     fn plain(&self, latent: Tensor<5>) -> Tensor<5> {
         let (stats, device) = (&self.config.latent, latent.device());
         latent * channels(&stats.std, &device) + channels(&stats.mean, &device)
@@ -128,7 +133,56 @@ impl Config {
     }
 }
 
+/// White noise `[B, T, h, w, C]` as noise of which each channel keeps the share `persistence` from one latent frame to the
+/// next, as the latents of clips do: what a painter makes of a frame alone then lasts by itself, and what it learns is how
+/// frames differ (compare the progressive noise of arXiv:2305.10474). Each value stays standard normal.
+pub fn lasting(white: Tensor<5>, persistence: &[f32]) -> Tensor<5> {
+    let keep: Tensor<5> = channels(persistence, &white.device());
+    let rest: Tensor<5> = 1.0 - keep.clone().square();
+    let fresh = rest.sqrt();
+    let mut frames: Vec<Tensor<5>> = Vec::with_capacity(white.dims()[1]);
+    for new in white.split(1, 1) {
+        frames.push(match frames.last() {
+            None => new,
+            Some(last) => last.clone() * keep.clone() + new * fresh.clone(),
+        });
+    }
+    Tensor::cat(frames, 1)
+}
+
 /// One value for each latent channel, `[1, 1, 1, 1, C]`.
 pub(crate) fn channels(values: &[f32], device: &Device) -> Tensor<5> {
     Tensor::<1>::from_floats(values, device).reshape([1, 1, 1, 1, values.len()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::TensorData;
+    use kinora_nn::noise;
+
+    #[test]
+    fn noise_lasts_as_it_is_told_and_stays_standard_normal() {
+        let shape = [1, 4, 32, 32, 3];
+        let values = noise::normal(5, 0, shape.iter().product());
+        let white = Tensor::from_data(TensorData::new(values, shape), &Device::flex());
+        let told = [0.0, 0.6, 0.95];
+        let noise = lasting(white.clone(), &told);
+        assert_eq!(
+            noise.clone().narrow(4, 0, 1).into_data(),
+            white.narrow(4, 0, 1).into_data()
+        );
+        for (channel, told) in told.into_iter().enumerate() {
+            let frame = |t| noise.clone().narrow(4, channel, 1).narrow(1, t, 1);
+            for t in 0..3 {
+                let [product, square] = [frame(t + 1), frame(t)]
+                    .map(|other| (other * frame(t)).mean().into_scalar::<f32>());
+                assert!((square - 1.0).abs() < 0.15, "variance {square} at {t}");
+                assert!(
+                    (product / square - told).abs() < 0.1,
+                    "{product} for {told} at {t}"
+                );
+            }
+        }
+    }
 }

@@ -42,6 +42,7 @@ fn config() -> Config {
         latent: LatentStats {
             mean: vec![0.0; 4],
             std: vec![1.0; 4],
+            persistence: vec![0.5; 4],
             spread: vec![1.0; 4],
         },
         defaults: Defaults {

@@ -146,6 +146,7 @@ fn tiny_config() -> Config {
         latent: LatentStats {
             mean: vec![0.1; 4],
             std: vec![0.9; 4],
+            persistence: vec![0.5; 4],
             spread: vec![1.1; 4],
         },
         defaults: Defaults {
