@@ -20,7 +20,7 @@ const F32: u64 = 4;
 const STREAMS: u64 = 10;
 /// Columns of a weight that are decoded at once for a product in 32 bits.
 const COLUMNS: u64 = 512;
-/// Frames whose decode takes no more than this are not divided if they need not be.
+/// Frames whose decode as a whole takes no more than this are divided no further than they must.
 const UNDIVIDED: u64 = 2_000_000_000;
 /// The stage in which latents become frames.
 const DECODING: &str = "decoding";
@@ -159,9 +159,8 @@ pub fn estimate(
         let work = need.decoding().map_or(0.0, |stage| stage.operations);
         work * (need.to_decode() as f64).powi(2)
     };
-    let whole = &needs[0];
-    let best = match fits(&whole) && whole.to_decode() <= UNDIVIDED {
-        true => Some(whole),
+    let best = match needs[0].to_decode() <= UNDIVIDED {
+        true => needs.iter().find(fits),
         false => (needs.iter().filter(fits)).min_by(|a, b| cost(a).total_cmp(&cost(b))),
     };
     let best = best.or_else(|| needs.iter().min_by_key(|need| need.least()));

@@ -79,6 +79,11 @@ const PARTS: [&str; 17] = [
     "Fuse",
 ];
 
+/// Most bytes that may be put in for a match, and most parts that do so: each makes a text that many times as long.
+const LONGEST_PUT_IN: usize = 8;
+/// See [`LONGEST_PUT_IN`].
+const MOST_LENGTHENING: usize = 4;
+
 /// The tokenizer that a `tokenizer.json` describes.
 fn of_json(text: &str) -> Result<Tokenizer, String> {
     #[derive(Deserialize)]
@@ -108,6 +113,9 @@ fn of_json(text: &str) -> Result<Tokenizer, String> {
         &checked.decoder,
     ];
     parts.into_iter().flatten().try_for_each(check_part)?;
+    if checked.normalizer.iter().map(lengthening).sum::<usize>() > MOST_LENGTHENING {
+        return Err("it replaces parts of a text too many times".to_owned());
+    }
     if !checked.post_processor.iter().all(knows_its_tokens) {
         return Err("its template has a token or a text that is not there".to_owned());
     }
@@ -128,9 +136,24 @@ fn check_part(part: &Json) -> Result<(), String> {
             return Err(DAMAGED_MAP.to_owned());
         }
     }
+    let put_in = part["content"].as_str().or(part["prepend"].as_str());
+    if put_in.is_some_and(|text| text.len() > LONGEST_PUT_IN) {
+        return Err("it puts long texts in for short ones".to_owned());
+    }
+    within(part).try_for_each(check_part)
+}
+
+/// The parts of a part.
+fn within(part: &Json) -> impl Iterator<Item = &Json> {
     let lists = ["normalizers", "pretokenizers", "processors", "decoders"];
-    let within = lists.iter().filter_map(|list| part[list].as_array());
-    within.flatten().try_for_each(check_part)
+    let lists = lists.into_iter().filter_map(|list| part[list].as_array());
+    lists.flatten()
+}
+
+/// How many parts may make a text longer.
+fn lengthening(part: &Json) -> usize {
+    let itself = usize::from(part["type"] == "Replace" || part["type"] == "Prepend");
+    itself + within(part).map(lengthening).sum::<usize>()
 }
 
 /// Whether all special tokens in the templates of a post-processor are among those that it lists, and that for one text takes
@@ -375,6 +398,22 @@ fn is_sound(map: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_tokenizer_that_makes_texts_long_is_refused() {
+        let with = |content: &str, times: usize| {
+            let replace =
+                json!({"type": "Replace", "pattern": {"Regex": " *"}, "content": content});
+            let normalizer = json!({"type": "Sequence", "normalizers": vec![replace; times]});
+            let model = json!({"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0.0]]});
+            of_json(&json!({"model": model, "normalizer": normalizer}).to_string())
+        };
+        let reason = |found: Result<Tokenizer, String>| found.err().unwrap_or_default();
+        assert!(reason(with(&"a".repeat(9), 1)).contains("long texts"));
+        assert!(reason(with("_", 5)).contains("too many times"));
+        assert!(!reason(with("_", 4)).contains("times"));
+    }
 
     #[test]
     fn a_table_that_leads_outside_itself_is_refused() {
