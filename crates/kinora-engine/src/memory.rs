@@ -137,7 +137,7 @@ impl Need {
 
 /// What [`crate::generate`] and writing the clip take, about. Of the ways to divide frames that `memory` allows, that is
 /// taken which has the least work times the square of its memory: a decode is little beside sampling, so half the memory is
-/// worth several times its work.
+/// worth several times its work. A small decode is divided no further than `memory` demands.
 ///
 /// Reading the prompt, sampling and decoding follow one another; of a clip that is painted in parts, one part
 /// at a time is sampled. `pictures` tells whether some are given.
