@@ -1,6 +1,7 @@
 //! Generation, from a plan to a clip, in one readable function.
 
 use crate::conditioning::{Conditioning, ConditioningError};
+use crate::grade::Grade;
 use crate::known::{self, Known};
 use crate::previews::Previews;
 use crate::windows::Window;
@@ -11,9 +12,13 @@ use kinora_diffusion::{
 };
 use kinora_media::Clip;
 use kinora_models::wan::{Around, Tiles, Tiling};
-use kinora_models::{Cache, Family, Geometry, Levels, Model};
+use kinora_models::{Cache, Family, Geometry, Levels, Model, Text};
+use std::cell::RefCell;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// The share of the steps after which one of several candidates is chosen: what they show can be told by then.
+const CHOICE: f64 = 0.5;
 /// Latent positions that are decoded at once: what bounds the decoder's memory.
 const DECODE_POSITIONS: usize = 1024;
 
@@ -79,6 +84,7 @@ pub fn generate(job: &Job<'_>, mut on_event: impl FnMut(Event)) -> Result<Clip, 
     if job.start.as_ref().is_some_and(|start| start.sigma < 1.0) && !conditioning.is_empty() {
         return Err(ConditioningError::LatentsNotNoise.into());
     }
+    let mut grades: Vec<(String, Grade)> = Vec::new(); // of each prompt
     for (index, window) in windows.iter().enumerate() {
         let told = job.model.levels() == Levels::Beside;
         let known = (!conditioning.is_empty() || index > 0 || told)
@@ -97,7 +103,19 @@ pub fn generate(job: &Job<'_>, mut on_event: impl FnMut(Event)) -> Result<Clip, 
         if let Some(keep) = job.save_latents {
             keep.save(&latents, &conditioning.given)?;
         }
-        complete(job, window, latents, &mut frames, &mut on_event)?;
+        let prompt = part.prompt.as_str();
+        let kept = grades.iter().find(|(of, _)| of == prompt);
+        let grade = complete(
+            job,
+            window,
+            latents,
+            kept.map(|(_, grade)| grade),
+            &mut frames,
+            &mut on_event,
+        )?;
+        if kept.is_none() {
+            grades.push((part.prompt, grade));
+        }
     }
     let frames = frames.into_iter().flatten().collect();
     Ok(Clip::new(plan.width, plan.height, plan.fps, frames)?)
@@ -127,7 +145,7 @@ pub fn finish(
     let wanted = part(plan, window, conditioning).latent_shape(geometry);
     painted.latents.check_shape(wanted, &painted.path)?;
     let latents = painted.latents.clone();
-    complete(job, window, latents, &mut frames, &mut on_event)?;
+    complete(job, window, latents, None, &mut frames, &mut on_event)?;
     let frames = frames.into_iter().flatten().collect();
     Ok(Clip::new(plan.width, plan.height, plan.fps, frames)?)
 }
@@ -141,22 +159,31 @@ fn part(plan: &Plan, window: &Window, conditioning: &Conditioning) -> Plan {
     }
 }
 
-/// Decodes a window's latents and joins them to the frames that are there.
+/// Decodes a window's latents, brings what is painted to the colours `kept`, if there are any, and joins it to the frames
+/// that are there. Gives the colours that it had.
 fn complete(
     job: &Job<'_>,
     window: &Window,
     latents: Latents,
+    kept: Option<&Grade>,
     frames: &mut [Option<Vec<u8>>],
     on_event: &mut impl FnMut(Event),
-) -> Result<(), EngineError> {
+) -> Result<Grade, EngineError> {
     let (plan, conditioning) = (job.plan, job.conditioning);
     let (of, start) = (frames.len(), window.painted.start);
-    let decoded = decode(job, latents, |done| {
+    let mut decoded = decode(job, latents, |done| {
         let done = (start + done).min(of);
         on_event(Event::Decoded { done, of });
     })?;
+    let offset = |frame: usize| (frame as isize - window.start) as usize;
+    let painted = offset(start)..offset(window.painted.end);
+    let grade = Grade::of(&decoded[painted]);
+    // What is painted over another clip has its colours.
+    if let Some(kept) = kept.filter(|_| conditioning.base.is_none()) {
+        kept.bring(&mut decoded, &grade);
+    }
     known::join(conditioning, frames, window, &decoded, plan.width as usize);
-    Ok(())
+    Ok(grade)
 }
 
 /// The frames that are given whole; the others are still to be painted.
@@ -176,9 +203,8 @@ fn paint(
     mut on_event: impl FnMut(Event),
 ) -> Result<Latents, EngineError> {
     let model = job.model;
-    let positive = model.read(&[&plan.prompt], job.device);
-    let both = model.read(&[&plan.prompt, &plan.negative], job.device);
     let (start, noise) = start(job, plan, index, known.as_ref());
+    let texts = RefCell::new(Texts::read(job, plan, start.values.dims()[0]));
 
     let mut caches = job
         .shortcuts
@@ -192,9 +218,10 @@ fn paint(
             Some(caches) => caches[usize::from(late)].run(x, behind, rest),
             None => rest(behind),
         };
+        let texts = texts.borrow();
         let text = match branches {
-            Branches::Positive => &positive,
-            Branches::Both => &both,
+            Branches::Positive => &texts.positive,
+            Branches::Both => &texts.both,
         };
         let batch = x.dims()[0];
         let mut ask = |x, known| model.velocity(x, sigma, known, text, &mut blocks);
@@ -223,11 +250,11 @@ fn paint(
         };
         Ok(velocity * (1.0 - share)) // what is given stays
     };
-    let steps = plan.steps as usize;
     let sigmas = match model.family() {
-        Family::Wan if start.sigma == 1.0 => from_thousand(steps, plan.shift),
-        _ => shifted(steps, plan.shift, start.sigma),
+        Family::Wan if start.sigma == 1.0 => from_thousand(plan.steps as usize, plan.shift),
+        _ => shifted(plan.steps as usize, plan.shift, start.sigma),
     };
+    let steps = sigmas.len() - 1; // none from latents that are painted
     let mut guidance = Guidance {
         below: model.boundary().zip(plan.guidance_2),
         ..Guidance::everywhere(plan.guidance)
@@ -237,42 +264,91 @@ fn paint(
     }
     let mut denoise = denoiser(velocity, guidance);
     let previews = &Previews::new(job.previews);
-    let denoise = move |x: &Tensor<5>, sigma| {
-        let clean = denoise(x, sigma)?;
-        previews.see(&clean);
-        Ok(clean)
-    };
-    let values = plan
-        .sampler
-        .run(denoise, start.values.clone(), &sigmas, |step| {
+    let mut follow = |x: Tensor<5>, span: Range<usize>| {
+        let denoise = |x: &Tensor<5>, sigma| {
+            let clean = denoise(x, sigma)?;
+            previews.see(&clean.clone().narrow(0, 0, 1));
+            Ok(clean)
+        };
+        let sigmas = &sigmas[span.start..=span.end];
+        plan.sampler.run(denoise, x, sigmas, |step| {
+            let step = Step {
+                done: span.start + step.done,
+                of: steps,
+                ..step
+            };
             on_event(Event::Sampled(step));
             if let Some(frame) = previews.after(step, model) {
                 on_event(Event::Preview(frame));
             }
             job.check()
-        })?;
+        })
+    };
+    let candidates = start.values.dims()[0];
+    let values = if candidates == 1 {
+        follow(start.values.clone(), 0..steps)?
+    } else {
+        let choice = (steps as f64 * CHOICE).ceil() as usize;
+        let begun = follow(start.values.clone(), 0..choice)?;
+        let plainest = plainest(job, plan, &begun, sigmas[choice], known.as_ref());
+        texts.replace(Texts::read(job, plan, 1));
+        follow(begun.narrow(0, plainest, 1), choice..steps)?
+    };
     if !values.clone().abs().max().into_scalar::<f32>().is_finite() {
         return Err(EngineError::NotFinite);
     }
     // As far as it was painted, a position comes to agree with its neighbours; what is given is what it was.
     let smooth = model.smooth(values.clone());
     let smoothed = (smooth - values.clone()) * start.sigma;
-    let values = match known {
+    let values = match &known {
         None => values + smoothed,
         Some(Known { latent, share, .. }) => {
             let free: Tensor<5> = 1.0 - share.clone();
             let painted = values + smoothed * free.clone();
             match model.levels() {
                 Levels::Positions | Levels::Beside => painted,
-                Levels::Frames | Levels::One => painted * free + latent * share,
+                Levels::Frames | Levels::One => painted * free + latent.clone() * share.clone(),
             }
         }
     };
     Ok(Latents { values, sigma: 0.0 })
 }
 
+/// The prompts, read once.
+struct Texts {
+    positive: Text,
+    both: Text,
+}
+
+impl Texts {
+    /// For so many clips of one prompt.
+    fn read(job: &Job<'_>, plan: &Plan, clips: usize) -> Self {
+        let of = |prompt: &'_ str| vec![prompt.to_owned(); clips];
+        let read = |prompts: Vec<String>| {
+            let prompts: Vec<&str> = prompts.iter().map(String::as_str).collect();
+            job.model.read(&prompts, job.device)
+        };
+        Self {
+            positive: read(of(&plan.prompt)),
+            both: read([of(&plan.prompt), of(&plan.negative)].concat()),
+        }
+    }
+}
+
+/// Which of the clips begun in `x` `[B, T, h, w, C]`, at noise level `sigma`, shows most plainly what it should.
+fn plainest(job: &Job<'_>, plan: &Plan, x: &Tensor<5>, sigma: f64, known: Option<&Known>) -> usize {
+    let clips = x.dims()[0];
+    let prompts = [vec![plan.prompt.as_str(); clips], vec![""; clips]].concat();
+    let text = job.model.read(&prompts, job.device);
+    let share = known.map(|known| known.share.clone().repeat_dim(0, clips));
+    let told = job.model.plainness(x.clone(), sigma, share, &text);
+    (0..clips)
+        .max_by(|&a, &b| told[a].total_cmp(&told[b]))
+        .unwrap_or(0)
+}
+
 /// Where the sampler begins, noise or what is known with as much noise as each position has to lose, and the noise: the
-/// seed's, or that of the job.
+/// seed's, once for each candidate, or that of the job.
 fn start(job: &Job<'_>, plan: &Plan, index: usize, known: Option<&Known>) -> (Latents, Tensor<5>) {
     let model = job.model;
     let noise = match &job.start {

@@ -12,6 +12,8 @@ use std::ops::Range;
 
 /// Frames over which what a given frame has and its painted neighbours lack fades out of them.
 const FADE: usize = 5;
+/// Side of the blocks, in pixels, over which frames are compared.
+const BLOCK: usize = 8;
 /// Reach, in pixels, over which a painted region blends into what is held around it.
 const FEATHER: usize = 6;
 
@@ -270,10 +272,10 @@ pub(crate) fn join(
             let there = |frame: usize| done.get(frame)?.as_ref();
             let given = there(frame)?;
             let pace = match beyond.and_then(there) {
-                Some(beyond) => difference(beyond, given),
-                None => difference(at(frame), at(painted)),
+                Some(beyond) => difference(beyond, given, width),
+                None => difference(at(frame), at(painted), width),
             };
-            Some((frame, fading(given, at(frame), at(painted), pace)))
+            Some((frame, fading(given, at(frame), at(painted), pace, width)))
         })
         .collect();
     for (frame, place) in (start..).zip(&mut done[start..end]) {
@@ -298,7 +300,7 @@ pub(crate) fn join(
 
 /// What fades out of the painted frames beside a `given` one: the detail that the autoencoder lost of it, and as much of the
 /// jump to the first `painted` one as is more than the clip's own `pace` there.
-fn fading(given: &[u8], decoded: &[u8], painted: &[u8], pace: f32) -> Vec<i16> {
+fn fading(given: &[u8], decoded: &[u8], painted: &[u8], pace: f32, width: usize) -> Vec<i16> {
     const FIRST: f32 = (FADE - 1) as f32 / FADE as f32; // what the first painted frame gets
     let lost = given.iter().zip(decoded);
     let lost: Vec<f32> = lost.map(|(g, d)| f32::from(*g) - f32::from(*d)).collect();
@@ -306,20 +308,40 @@ fn fading(given: &[u8], decoded: &[u8], painted: &[u8], pace: f32) -> Vec<i16> {
     let jump: Vec<f32> = jump
         .map(|((g, p), lost)| f32::from(*g) - f32::from(*p) - lost * FIRST)
         .collect();
-    let excess = (1.0 - pace / root_mean_square(jump.iter().copied()).max(f32::EPSILON)).max(0.0);
+    let excess = (1.0 - pace / root_mean_square(&coarse(&jump, width)).max(f32::EPSILON)).max(0.0);
     let all = lost.iter().zip(jump);
     all.map(|(lost, jump)| (lost + jump * excess / FIRST).round() as i16)
         .collect()
 }
 
-/// How much two frames differ.
-fn difference(a: &[u8], b: &[u8]) -> f32 {
-    root_mean_square(a.iter().zip(b).map(|(a, b)| f32::from(a.abs_diff(*b))))
+/// How much two frames differ, for an eye that falling snow does not hide a cut from: flakes and grain change every pixel
+/// from frame to frame, but hardly the means of blocks.
+fn difference(a: &[u8], b: &[u8], width: usize) -> f32 {
+    let apart = a.iter().zip(b).map(|(a, b)| f32::from(*a) - f32::from(*b));
+    root_mean_square(&coarse(&apart.collect::<Vec<_>>(), width))
 }
 
-fn root_mean_square(values: impl ExactSizeIterator<Item = f32>) -> f32 {
+/// Means over blocks of [`BLOCK`] pixels of RGB values.
+fn coarse(values: &[f32], width: usize) -> Vec<f32> {
+    let columns = width.div_ceil(BLOCK);
+    let rows = (values.len() / (3 * width)).div_ceil(BLOCK);
+    let (mut sums, mut counts) = (vec![0.0; rows * columns * 3], vec![0.0; rows * columns * 3]);
+    for (y, line) in values.chunks_exact(3 * width).enumerate() {
+        for (x, value) in line.iter().enumerate() {
+            let block = (y / BLOCK * columns + x / 3 / BLOCK) * 3 + x % 3;
+            sums[block] += value;
+            counts[block] += 1.0;
+        }
+    }
+    sums.iter()
+        .zip(counts)
+        .map(|(sum, count)| sum / count)
+        .collect()
+}
+
+fn root_mean_square(values: &[f32]) -> f32 {
     let count = values.len().max(1) as f32;
-    (values.map(|value| value * value).sum::<f32>() / count).sqrt()
+    (values.iter().map(|value| value * value).sum::<f32>() / count).sqrt()
 }
 
 /// Puts the held pixels of `given` into `painted`, which blends into them within [`FEATHER`] pixels.
@@ -372,26 +394,46 @@ mod tests {
 
     /// The first painted frame beside a given one, as [`join`] makes it.
     fn first(given: &[u8], decoded: &[u8], painted: &[u8], pace: f32) -> Vec<f32> {
-        let fading = fading(given, decoded, painted, pace);
+        let fading = fading(given, decoded, painted, pace, BLOCK);
         let all = painted.iter().zip(fading);
         all.map(|(p, f)| f32::from(*p) + f32::from(f) * (FADE - 1) as f32 / FADE as f32)
             .collect()
     }
 
+    /// A frame of four blocks, one below the other, of these grey values.
+    fn frame(blocks: [u8; 4]) -> Vec<u8> {
+        blocks
+            .iter()
+            .flat_map(|&v| [v; 3 * BLOCK * BLOCK])
+            .collect()
+    }
+
     #[test]
     fn a_jump_is_spread_so_that_the_clips_own_pace_is_left_of_it() {
-        let (given, decoded) = ([100, 120, 90, 60], [104, 118, 91, 58]);
+        let (given, decoded) = (frame([100, 120, 90, 60]), frame([104, 118, 91, 58]));
         let step = |first: Vec<f32>| {
-            let steps = first.into_iter().zip(given).map(|(f, g)| f - f32::from(g));
-            root_mean_square(steps.collect::<Vec<_>>().into_iter())
+            let steps = first.iter().zip(&given).map(|(f, g)| f - f32::from(*g));
+            root_mean_square(&steps.collect::<Vec<_>>())
         };
-        let far = [190, 40, 170, 150];
+        let far = frame([190, 40, 170, 150]);
         for pace in [0.0, 3.0, 20.0] {
             let left = step(first(&given, &decoded, &far, pace));
             assert!((left - pace).abs() < 1.0, "{left} of a pace of {pace}");
         }
-        let near = [105, 117, 92, 57];
-        let lost = [-4, 2, -1, 2];
-        assert_eq!(fading(&given, &decoded, &near, 10.0), lost);
+        let near = frame([105, 117, 92, 57]);
+        let lost = fading(&given, &decoded, &near, 10.0, BLOCK);
+        let expected = [-4, 2, -1, 2].map(|v| [v; 3 * BLOCK * BLOCK]).concat();
+        assert_eq!(lost, expected);
+    }
+
+    #[test]
+    fn snow_is_no_pace() {
+        let flakes = |at: usize| {
+            let mut frame = frame([100; 4]);
+            frame.iter_mut().skip(at).step_by(96).for_each(|v| *v = 200);
+            frame
+        };
+        assert!(difference(&flakes(0), &flakes(9), BLOCK) < 1.0);
+        assert_eq!(difference(&frame([100; 4]), &frame([130; 4]), BLOCK), 30.0);
     }
 }

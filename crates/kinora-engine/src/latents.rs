@@ -60,14 +60,22 @@ pub enum LatentsError {
 }
 
 impl Latents {
-    /// The pure noise of `plan`'s seed and of a part of the clip, its stream, for latents of this model.
+    /// The pure noise of `plan`'s seed and of a part of the clip, its stream, for latents of this model; once for each of
+    /// the plan's candidates, `[candidates, T, h, w, C]`.
     ///
     /// All but the first sixteenth of the channels, the coarse ones, are scaled by the temperature: a flow whose model
     /// knows a fine channel's spread alone would answer independent draws of it, which is grain.
     pub(crate) fn noise(plan: &Plan, stream: u64, model: &Model, device: &Device) -> Self {
         let geometry = model.geometry();
-        let (shape, channels) = (plan.latent_shape(geometry), geometry.channels);
-        let values = noise::normal(plan.seed, stream, shape.iter().product());
+        let (one, channels) = (plan.latent_shape(geometry), geometry.channels);
+        let values: Vec<f32> = (0..u64::from(plan.candidates))
+            .flat_map(|candidate| {
+                let stream = stream | candidate << 32;
+                noise::normal(plan.seed, stream, one.iter().product())
+            })
+            .collect();
+        let [_, t, h, w, _] = one;
+        let shape = [plan.candidates as usize, t, h, w, channels];
         let coarse = channels.div_ceil(COARSE_SHARE);
         let scale = (0..channels).map(|c| {
             if c < coarse {

@@ -10,6 +10,7 @@ mod convert;
 mod diffusers;
 mod error;
 mod generate;
+mod grade;
 mod hashes;
 mod known;
 mod latents;

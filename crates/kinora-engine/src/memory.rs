@@ -300,15 +300,26 @@ fn reading(part: &Plan, geometry: Geometry, config: &Config, frames: u64) -> Sta
 fn kinora1(part: &Plan, config: &kinora1::Config, geometry: Geometry) -> Vec<Stage> {
     let [_, t, h, w, channels] = part.latent_shape(geometry).map(|n| n as u64);
     let batch = if is_guided(part) { 2 } else { 1 };
+    let batch = batch * u64::from(part.candidates);
     let tokens = batch * t * (h / 2) * (w / 2);
     let (width, expansion) = (config.dit.width as u64, config.dit.expansion as u64);
-    let fine = 4 * config.dit.fine_width as u64;
-    let network = tokens * (width * (STREAMS + 2 * expansion)).max(fine * STREAMS);
+    let [fine, cell, half] = [
+        config.dit.fine_width,
+        config.dit.cell_width,
+        config.dit.half_width,
+    ]
+    .map(|n| n as u64);
+    // A token stands for 4 latent positions, 16 halves and 64 cells.
+    let grids = 4 * fine + 16 * half + 64 * cell;
+    let network = tokens * (width * (STREAMS + 2 * expansion)).max(grids * STREAMS);
     let chunk = decode_frames(part, geometry).min(latent_frames(part.frames as usize)) as u64;
     let pixels = chunk * 4 * u64::from(part.width) * u64::from(part.height) * 3;
     let refining = refiner(&config.vae.decoder, chunk * h * w, h * w);
     vec![
-        Stage::plain("sampling", (network + 9 * t * h * w * channels) * F32),
+        Stage::plain(
+            "sampling",
+            (network + (4 * batch + 5) * t * h * w * channels) * F32,
+        ),
         Stage::plain(DECODING, (refining + 3 * pixels) * F32),
     ]
 }

@@ -4,7 +4,7 @@ use crate::model::nearest;
 use crate::{Length, ModelFiles, Need, Request, Shortcuts, memory};
 use kinora_diffusion::Sampler;
 use kinora_media::{Fps, MediaError};
-use kinora_models::{Geometry, kinora1::latent_frames};
+use kinora_models::{Family, Geometry, kinora1::latent_frames};
 use kinora_nn::Precision;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,8 @@ pub const MAX_PROMPT: usize = 4_000;
 pub const MAX_SIDE: u32 = 2_048;
 /// Most frames.
 pub const MAX_FRAMES: u32 = 7_201;
+/// Most clips that are begun for one.
+pub const MAX_CANDIDATES: u32 = 16;
 /// Most sampler steps.
 pub const MAX_STEPS: u32 = 1_000;
 /// Strongest guidance.
@@ -52,6 +54,9 @@ pub struct Plan {
     pub shift: f64,
     /// Scale of the noise that fine detail begins from, 0 to 1: less is smoother, 1 is as in training.
     pub temperature: f64,
+    /// How many clips are begun; the one that shows most plainly what it should goes on.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub candidates: u32,
     /// Precision of the transformer's products.
     #[serde(default, skip_serializing_if = "Precision::is_f32")]
     pub precision: Precision,
@@ -97,6 +102,9 @@ pub enum PlanError {
     /// A second guidance for a model of one transformer.
     #[error("{0} has one transformer, so there is no second guidance; leave --guidance-2 out")]
     NoSecond(String),
+    /// Several candidates for a model that can't choose.
+    #[error("{0} can't tell which of several clips shows the prompt best; leave --candidates out")]
+    NoChoice(String),
     /// A step cache for a model that has none.
     #[error("{0} has no step cache; leave --step-cache out")]
     NoStepCache(String),
@@ -229,6 +237,7 @@ fn filled_in(request: &Request, model: &ModelFiles) -> Result<Plan, PlanError> {
             0.0,
             1.0,
         )?,
+        candidates: candidates(request, model)?,
         precision: request.precision.unwrap_or(model.about.precision),
     };
     request.shortcuts.check(model)?;
@@ -265,6 +274,7 @@ impl Plan {
             sampler: Some(self.sampler.name().to_owned()),
             shift: Some(self.shift),
             temperature: Some(self.temperature),
+            candidates: Some(self.candidates.into()),
             precision: Some(self.precision),
             shortcuts: Shortcuts::NONE,
         }
@@ -291,6 +301,24 @@ fn second_guidance(request: &Request, model: &ModelFiles) -> Result<Option<f64>,
         return Err(PlanError::NoSecond(model.about.name.clone()));
     }
     number("the second guidance", guidance, 0.0, MAX_GUIDANCE).map(Some)
+}
+
+fn candidates(request: &Request, model: &ModelFiles) -> Result<u32, PlanError> {
+    let asked = (request.candidates).unwrap_or(model.about.defaults.candidates as i64);
+    let count = whole("the number of candidates", asked, MAX_CANDIDATES)?;
+    if count > 1 && model.about.family != Family::Kinora1 {
+        return Err(PlanError::NoChoice(model.about.name.clone()));
+    }
+    Ok(count)
+}
+
+/// What recipes of before leave out.
+fn one() -> u32 {
+    1
+}
+
+fn is_one(count: &u32) -> bool {
+    *count == 1
 }
 
 fn check_prompt(which: &'static str, text: &str) -> Result<(), PlanError> {

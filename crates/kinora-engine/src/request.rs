@@ -33,6 +33,8 @@ pub struct Request {
     pub shift: Option<f64>,
     /// Scale of the noise that fine detail begins from.
     pub temperature: Option<f64>,
+    /// How many clips are begun, of which one goes on.
+    pub candidates: Option<i64>,
     /// Precision of the transformer's products.
     pub precision: Option<Precision>,
 }
@@ -64,6 +66,7 @@ impl Request {
             sampler: None,
             shift: None,
             temperature: None,
+            candidates: None,
         }
     }
 }

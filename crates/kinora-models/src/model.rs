@@ -217,6 +217,32 @@ impl Model {
         }
     }
 
+    /// Whether it can tell how plainly a latent shows what it should ([`Model::plainness`]).
+    pub fn tells_plainness(&self) -> bool {
+        matches!(self, Self::Kinora1(_))
+    }
+
+    /// How plainly each of the noised latents `x` `[B, T, h, w, C]` shows what it is becoming: the mean log-likelihood of who
+    /// is where, as the network has it with the prompt in mind, when it looks again without one. `text` holds B prompts and
+    /// then B empty ones.
+    ///
+    /// # Panics
+    /// If it can't ([`Model::tells_plainness`]), or the text was read by a model of another family.
+    pub fn plainness(
+        &self,
+        x: Tensor<5>,
+        sigma: f64,
+        known: Option<Tensor<5>>,
+        text: &Text,
+    ) -> Vec<f32> {
+        match (self, text) {
+            (Self::Kinora1(networks), Text::Kinora1(text)) => {
+                networks.plainness(x, sigma, known, text)
+            }
+            _ => panic!("this model does not tell how plainly a latent shows what it should"),
+        }
+    }
+
     /// The noise that it was trained with, out of white noise `[B, T, h, w, C]`.
     pub fn noise(&self, white: Tensor<5>) -> Tensor<5> {
         match self {

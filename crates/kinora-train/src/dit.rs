@@ -26,7 +26,7 @@ use kinora_engine::Plan;
 use kinora_media::{Fps, contact_sheet, save_png};
 use kinora_models::{
     Model,
-    kinora1::{Config, Defaults, Kinora1, Networks, Tokenizer, Vae, lasting, latent_frames},
+    kinora1::{Cells, Config, Defaults, Kinora1, Networks, Tokenizer, Vae, lasting, latent_frames},
     registry::file,
 };
 use kinora_nn::{Init, Precision, noise, weights};
@@ -49,6 +49,8 @@ struct Samples {
     captions: Vec<Vec<u32>>,
     classes: Vec<Vec<usize>>,
     places: Targets,
+    /// The same of cells.
+    cells: Targets,
     /// The share of each position that actors fill, `[B, T, h, w, 1]`.
     actors: Tensor<5>,
     /// The positions that are given, `[B, T, h, w, 1]`, if there are any.
@@ -62,6 +64,8 @@ pub struct DitTask {
     words: Vec<String>,
     tokenizer: Tokenizer,
     vae: Vae,
+    /// The autoencoder's code, for the transformer's view of the picture.
+    code: Cells,
     /// For each kind of batch, the clips and their latents.
     sources: Vec<(Clips, Latents)>,
     order: Order,
@@ -141,7 +145,9 @@ impl DitTask {
             Tokenizer::new(words.clone()).map_err(|error| TrainError::Config(error.to_string()))?;
         let model = model.complete(words.len(), stats)?;
         let order = Order::new(config.seed, shares);
+        let device = Device::flex().autodiff();
         Ok(Self {
+            code: vae.cells(&model.latent, &device),
             config,
             model,
             words,
@@ -149,7 +155,7 @@ impl DitTask {
             vae,
             sources,
             order,
-            device: Device::flex().autodiff(),
+            device,
         })
     }
 
@@ -232,7 +238,8 @@ impl DitTask {
         let (rows, columns) = (clips.bucket.height / CELL, clips.bucket.width / CELL);
         let length = self.length(step);
         let (mut clean, mut captions, mut classes) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut places, mut actors, mut known) = (Targets::default(), Vec::new(), Vec::new());
+        let (mut places, mut cells) = (Targets::default(), Targets::default());
+        let (mut actors, mut known) = (Vec::new(), Vec::new());
         let records = &batch.records[part.range(batch.records.len())];
         for &(record, pass) in records {
             let latent = cache.read(record, t)?;
@@ -249,6 +256,7 @@ impl DitTask {
             classes.push(recognition::classes(scene));
             let owners = clips.owners(record, 0..kind.frames)?;
             places.clip(scene, &owners, rows, columns);
+            cells.cells(scene, &owners, rows, columns);
             actors.extend(presence(&owners, rows, columns));
             let mut rng = generator(self.config.seed, Purpose::Given, index);
             known.extend(match rng.random_bool(self.config.flow.given) {
@@ -264,6 +272,7 @@ impl DitTask {
             captions,
             classes,
             places,
+            cells,
             actors: self.tensor(actors, maps),
             known: some.then(|| self.tensor(known, maps)),
         })
@@ -282,6 +291,7 @@ impl DitTask {
             captions,
             classes,
             places,
+            cells,
             actors,
             known,
         } = self.samples(batch, step, part)?;
@@ -308,13 +318,14 @@ impl DitTask {
 
         let text = model.kinora1.text.forward(&captions, &self.device);
         let x = noised(clean.clone(), noise.clone(), sigma.clone() * open.clone()); // (B, T, h, w, C)
-        let (answer, tokens) = (model.kinora1.dit).forward_with_tokens(
+        let answer = (model.kinora1.dit).answer(
             x,
             sigma.clone().reshape([samples]),
             known,
             &text,
+            &self.code,
         );
-        let error = (answer - velocity(clean, noise)) * open; // (B, T, h, w, C)
+        let error = (answer.velocity - velocity(clean, noise)) * open; // (B, T, h, w, C)
         let error = error.square() * self.channel_weights();
         let of_latent = (error.clone() * sigma.clone().square()).mean();
         let of_flow = (error * self.place_weights(sigma, actors)).mean();
@@ -325,17 +336,22 @@ impl DitTask {
             &asked.collect::<Vec<_>>(),
             &Attribute::ALL,
         );
-        let placed = model.places.loss(tokens, places);
+        let placed = model.places.loss(answer.tokens, places);
+        let [b, t, h, w, scores] = answer.names.dims();
+        let called = cells.cross_entropy(answer.names.reshape([b * t * h * w, scores]));
         let part = |name: &str, loss: &Tensor<1>| (name.to_string(), floats(loss.clone())[0]);
         let parts = BTreeMap::from([
             part("latent", &of_latent),
             part("flow", &of_flow),
             part("attributes", &named),
             part("places", &placed),
+            part("names", &called),
         ]);
         Ok(Loss {
             value: parts["flow"],
-            backward: of_flow + named * self.config.attributes.weight + placed * self.config.places,
+            backward: of_flow
+                + named * self.config.attributes.weight
+                + (placed + called) * self.config.places,
             parts,
             samples,
         })
@@ -439,6 +455,7 @@ impl Task for DitTask {
                 sampler: export::sampler(&self.model.defaults)?,
                 shift: f64::from(self.model.defaults.shift),
                 temperature: f64::from(self.model.defaults.temperature),
+                candidates: self.model.defaults.candidates as u32,
             })
         };
         let plans = (self.config.prompts.iter().zip(0..))

@@ -71,6 +71,18 @@ impl Targets {
         }
     }
 
+    /// Adds the cells of a clip for each latent frame, row by row, with `owners` as in [`Self::clip`].
+    pub fn cells(&mut self, scene: &Scene, owners: &[u8], height: usize, width: usize) {
+        for group in latent_groups(owners.len() / (height * width)) {
+            for cell in 0..height * width {
+                let in_time = group
+                    .clone()
+                    .map(|frame| owners[frame * height * width + cell]);
+                self.position(scene, &in_time.collect::<Vec<_>>());
+            }
+        }
+    }
+
     /// Cross-entropy a position of `scores` `[positions, 39]`.
     pub fn cross_entropy(self, scores: Tensor<2>) -> Tensor<1> {
         let device = scores.device();

@@ -60,6 +60,9 @@ pub struct SamplingArgs {
     /// How much noise fine detail begins from, 0 to 1: less is smoother, more has texture and grain
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
     pub temperature: Option<f64>,
+    /// Begin so many clips and go on with the one that shows most plainly what it should (kinora-1)
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub candidates: Option<i64>,
     /// Precision of the transformer's products; that of the weights' files if not given
     #[arg(long, value_name = "NAME", value_parser = precision)]
     pub precision: Option<Precision>,
@@ -110,6 +113,7 @@ impl SamplingArgs {
             .or(shortcuts.guidance_span.take());
         shortcuts.step_cache = self.step_cache.or(shortcuts.step_cache);
         request.temperature = self.temperature.or(request.temperature);
+        request.candidates = self.candidates.or(request.candidates);
         request.precision = self.precision.or(request.precision);
         request.sampler = self.sampler.clone().or(request.sampler);
         request.shift = self.shift.or(request.shift);

@@ -76,6 +76,14 @@ pub struct DitConfig {
     pub fine_width: usize,
     /// Convolutional blocks at the latent positions before the transformer, and as many after it.
     pub fine_depth: usize,
+    /// Channels at cells of 4 x 4 pixels.
+    pub cell_width: usize,
+    /// Channels at halves of a latent position, 8 x 8 pixels.
+    pub half_width: usize,
+    /// Convolutional blocks at cells and at halves before the coarser levels, and as many after them.
+    pub cell_depth: usize,
+    /// By how many names a half can be called: nobody or a subject, and that subject's colour.
+    pub names: [usize; 2],
 }
 
 /// What normalises latents, `(z - mean) / std` per channel, what spread that leaves them, and how they last.
@@ -114,6 +122,8 @@ pub struct Defaults {
     pub shift: f32,
     /// Scale of the starting noise in the fine channels; 1 is the noise that training saw.
     pub temperature: f32,
+    /// How many clips are begun, of which the one that shows most plainly what it should goes on.
+    pub candidates: usize,
 }
 
 /// Why a configuration can't be used.
@@ -167,6 +177,11 @@ impl Config {
             ("dit.expansion", self.dit.expansion, 8),
             ("dit.fine_width", self.dit.fine_width, 4096),
             ("dit.fine_depth", self.dit.fine_depth, 64),
+            ("dit.cell_width", self.dit.cell_width, 4096),
+            ("dit.half_width", self.dit.half_width, 4096),
+            ("dit.cell_depth", self.dit.cell_depth, 64),
+            ("dit.names[0]", self.dit.names[0], 1024),
+            ("dit.names[1]", self.dit.names[1], 1024),
         ];
         for (field, value, most) in sizes {
             if value == 0 || value > most {

@@ -1,8 +1,9 @@
 //! The diffusion transformer over spacetime patches of latents.
 //!
-//! An hourglass (HDiT, arXiv:2401.11605): a few convolutional blocks work at each latent position, the transformer in
-//! the middle sees one token for 2 x 2 of them, and what the first blocks found goes past it. The transformer decides
-//! what is where, so it needs the whole clip but no fine grid; edges and textures are local and need a fine grid only.
+//! An hourglass (HDiT, arXiv:2401.11605): a few convolutional blocks work on cells of the picture ([`super::cells`]) and at
+//! each latent position, the transformer in the middle sees one token for 2 x 2 positions, and what the first blocks
+//! found goes past it. The transformer decides what is where, so it needs the whole clip but no fine grid; shapes, edges
+//! and textures are local and need a fine grid only.
 //!
 //! The transformer's blocks follow DiT (arXiv:2212.09748) with adaLN modulation computed once and shared by all blocks
 //! plus a table a block (PixArt-alpha, arXiv:2310.00426), query and key normalisation (arXiv:2302.05442), 3-D rotary
@@ -11,10 +12,14 @@
 //! in the frame comes from its coordinates, given relative to the frame, so composition carries over to any size,
 //! aspect and duration.
 //!
-//! What the network answers is what a linear denoiser of each channel misses, in units of what it misses on average
-//! (the preconditioning of Karras et al., arXiv:2206.00364, for the flow and channel by channel). Channels differ in
-//! deviation by a factor of ten or more, so this keeps each one's input, answer and error near one at any noise level.
+//! The network answers how far a linear denoiser of each channel is to be trusted at each position, for where a channel
+//! varies far less than elsewhere, as all detail does in a clear sky, most of what it shows is noise (Portilla et al.
+//! 2003, "Image Denoising Using Scale Mixtures of Gaussians in the Wavelet Domain"); and what that denoiser misses, in
+//! units of what it misses on average (the preconditioning of Karras et al., arXiv:2206.00364, for the flow and channel by
+//! channel). Channels differ in deviation by a factor of ten or more, so this keeps each one's input, answer and error
+//! near one at any noise level.
 
+use super::cells::{CellNet, Cells};
 use super::config::DitConfig;
 use super::text::Text;
 use burn::module::{Module, Param};
@@ -41,7 +46,7 @@ const EPS: f32 = 1e-6;
 const LEAST_SIGMA: f32 = 0.05;
 
 /// Rows of the modulation that the fine level shares: of its blocks, of what goes past the transformer, of the head.
-const FINE_ROWS: [usize; 3] = [3, 1, 2];
+const FINE_ROWS: [usize; 3] = [FineBlock::ROWS, 1, 2];
 
 /// Predicts the velocity `noise - latent` from a noised latent.
 #[derive(Module, Debug)]
@@ -52,6 +57,7 @@ pub struct Dit {
     patch_in: Linear,
     /// Marks latent positions that are known, `[F]`.
     known: Param<Tensor<1>>,
+    cells: CellNet,
     fine_modulation: Linear,
     fine_in: Vec<FineBlock>,
     merge: Linear,
@@ -69,6 +75,17 @@ pub struct Dit {
     spread: Vec<f32>,
 }
 
+/// What the network makes of a noised latent.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Towards noise, `[B, T, h, w, C]`.
+    pub velocity: Tensor<5>,
+    /// The tokens halfway through the transformer, `[B, T (h/2) (w/2), D]`, from which training reads what is where.
+    pub tokens: Tensor<3>,
+    /// Scores of who shows and in which colour in each half of a position, `[B, T, 2h, 2w, names]`.
+    pub names: Tensor<5>,
+}
+
 impl Dit {
     /// Fresh weights from the initialiser's seed, for latents whose channels deviate by `spread`: modulation gates and
     /// the head start at zero, as in DiT.
@@ -76,7 +93,7 @@ impl Dit {
         let (width, fine, channels) = (config.width, config.fine_width, spread.len());
         let fine_blocks = |init: &mut Init| {
             (0..config.fine_depth)
-                .map(|_| FineBlock::new(config, init))
+                .map(|_| FineBlock::new(fine, init))
                 .collect()
         };
         Self {
@@ -85,6 +102,7 @@ impl Dit {
             caption: Linear::new(text_width, width, init),
             patch_in: Linear::new(channels, fine, init),
             known: init.normal([fine], 0.02),
+            cells: CellNet::new(config, init),
             fine_modulation: Linear::zeros(width, FINE_ROWS.iter().sum::<usize>() * fine, init),
             fine_in: fine_blocks(init),
             merge: Linear::new(PATCH * PATCH * fine, width, init),
@@ -96,7 +114,7 @@ impl Dit {
                 .collect(),
             split: Linear::new(width, PATCH * PATCH * fine, init),
             fine_out: fine_blocks(init),
-            head: Linear::zeros(fine, channels, init),
+            head: Linear::zeros(fine, 2 * channels, init),
             heads: config.heads,
             spread: spread.to_vec(),
         }
@@ -107,25 +125,27 @@ impl Dit {
     ///
     /// `known` `[B, T, h, w, 1]` says how much of each position is given: at 0 it is as noisy as `sigma` says, at 1 it is
     /// the latent itself, which stays as it is (velocity 0), and between them its noise level is `(1 - known) sigma`.
+    /// `code` is how the autoencoder's latents show in the picture.
     pub fn forward(
         &self,
         noisy: Tensor<5>,
         sigma: Tensor<1>,
         known: Option<Tensor<5>>,
         text: &Text,
+        code: &Cells,
     ) -> Tensor<5> {
-        self.forward_with_tokens(noisy, sigma, known, text).0
+        self.answer(noisy, sigma, known, text, code).velocity
     }
 
-    /// [`Self::forward`], and the tokens `[B, T (h/2) (w/2), D]` halfway through the transformer, from which training
-    /// reads what is where.
-    pub fn forward_with_tokens(
+    /// [`Self::forward`], and what the network thinks is where.
+    pub fn answer(
         &self,
         noisy: Tensor<5>,
         sigma: Tensor<1>,
         known: Option<Tensor<5>>,
         text: &Text,
-    ) -> (Tensor<5>, Tensor<3>) {
+        code: &Cells,
+    ) -> Answer {
         let [b, t, h, w, _] = noisy.dims();
         let level = sigma.clone().reshape([b, 1, 1, 1, 1]); // of each position
         let level = match &known {
@@ -140,7 +160,9 @@ impl Dit {
         let [of_blocks, of_skip, of_head] =
             parts(self.fine_modulation.forward(condition.clone()), FINE_ROWS);
 
-        let mut x = self.patch_in.forward(noisy.clone() * scales.input); // (B, T, h, w, F)
+        let likely = noisy.clone() * scales.skip;
+        let seen = (self.cells).see(likely.clone(), known.clone(), condition.clone(), code);
+        let mut x = self.patch_in.forward(noisy.clone() * scales.input) + seen.merged.clone(); // (B, T, h, w, F)
         if let Some(known) = known {
             x = x + known * self.known.val().unsqueeze::<5>();
         }
@@ -148,18 +170,26 @@ impl Dit {
             x = block.forward(x, of_blocks.clone());
         }
         let skip = flat(x.clone()); // (B, T h w, F)
-        let (x, middle) = self.transform(x, condition, text); // (B, T, h, w, F), (B, N, D)
+        let (x, tokens) = self.transform(x, condition, text); // (B, T, h, w, F), (B, N, D)
         let [gate] = split(of_skip);
         let x = gated_residual(flat(x) + skip.clone(), skip, gate);
         let mut x = unflat(x, [b, t, h, w]);
         for block in &self.fine_out {
             x = block.forward(x, of_blocks.clone());
         }
+        let (painted, names) = self.cells.paint(seen, x.clone(), code); // (B, T, h, w, C), (B, T, 2h, 2w, names)
         let [shift, scale] = split(of_head);
-        let answer = self.head.forward(modulate(flat(x), shift, scale, EPS)); // (B, T h w, C)
-        let latent = noisy.clone() * scales.skip + unflat(answer, [b, t, h, w]) * scales.output;
-        let velocity = (noisy - latent) / level.clamp_min(LEAST_SIGMA);
-        (velocity, middle)
+        let answer = self.head.forward(modulate(flat(x), shift, scale, EPS)); // (B, T h w, 2 C)
+        let answer = unflat(answer, [b, t, h, w]);
+        let channels = self.spread.len();
+        let missed = answer.clone().narrow(4, 0, channels) * scales.output;
+        let trust = answer.narrow(4, channels, channels) * scales.noise + 1.0;
+        let latent = likely * trust + missed + painted * level.clone(); // (B, T, h, w, C)
+        Answer {
+            velocity: (noisy - latent) / level.clamp_min(LEAST_SIGMA),
+            tokens,
+            names,
+        }
     }
 
     /// The transformer, from latent positions to latent positions; also its tokens halfway.
@@ -193,11 +223,13 @@ impl Dit {
 
 /// The factors around the network, `[.., C]`, for channels of deviation `s` at noise levels `sigma` `[.., 1]`: with
 /// `r = sqrt((1 - sigma)^2 s^2 + sigma^2)`, the deviation of the noised latent, `input = 1 / r`,
-/// `skip = (1 - sigma) s^2 / r^2` is the linear denoiser, and `output = sigma s / r` the deviation of its error.
+/// `skip = (1 - sigma) s^2 / r^2` is the linear denoiser, `output = sigma s / r` the deviation of its error, and
+/// `noise = sigma / r` the share of noise in what is seen.
 struct Scales {
     input: Tensor<5>,
     skip: Tensor<5>,
     output: Tensor<5>,
+    noise: Tensor<5>,
 }
 
 impl Scales {
@@ -210,14 +242,15 @@ impl Scales {
         Self {
             input: root.clone().recip(),
             skip: keep * spread.clone().square() / variance,
-            output: sigma * spread / root,
+            output: sigma.clone() * spread / root.clone(),
+            noise: sigma / root,
         }
     }
 }
 
-/// `x + gate * down(gelu(up(modulate(conv(x)))))` at each latent position.
+/// `x + gate * down(gelu(up(modulate(conv(x)))))` at each position.
 #[derive(Module, Debug)]
-struct FineBlock {
+pub(super) struct FineBlock {
     /// Added to the shared modulation: shift, scale and gate, `[3, F]`.
     table: Param<Tensor<2>>,
     conv: DepthwiseConv3d,
@@ -226,17 +259,20 @@ struct FineBlock {
 }
 
 impl FineBlock {
-    fn new(config: &DitConfig, init: &mut Init) -> Self {
-        let width = config.fine_width;
+    /// Rows of its modulation.
+    pub const ROWS: usize = 3;
+
+    pub fn new(width: usize, init: &mut Init) -> Self {
         Self {
-            table: init.normal([FINE_ROWS[0], width], 0.02),
+            table: init.normal([Self::ROWS, width], 0.02),
             conv: DepthwiseConv3d::new(width, [3, 3, 3], init),
             up: Linear::new(width, FINE_EXPANSION * width, init),
             down: Linear::new(FINE_EXPANSION * width, width, init),
         }
     }
 
-    fn forward(&self, x: Tensor<5>, modulation: Tensor<3>) -> Tensor<5> {
+    /// `x` `[B, T, h, w, F]` under `modulation` `[B, 3, F]`.
+    pub fn forward(&self, x: Tensor<5>, modulation: Tensor<3>) -> Tensor<5> {
         let [b, t, h, w, c] = x.dims();
         let [shift, scale, gate] = split(modulation + self.table.val().unsqueeze::<3>());
         let beyond = Tensor::zeros([b, 1, h, w, c], &x.device());
@@ -339,7 +375,7 @@ impl Block {
 }
 
 /// `[B, (sum of rows) D]` as one `[B, rows, D]` for each of `rows`.
-fn parts<const K: usize>(x: Tensor<2>, rows: [usize; K]) -> [Tensor<3>; K] {
+pub(super) fn parts<const K: usize>(x: Tensor<2>, rows: [usize; K]) -> [Tensor<3>; K] {
     let [b, width] = x.dims();
     let all = rows.iter().sum::<usize>();
     let x = x.reshape([b, all, width / all]);

@@ -4,6 +4,7 @@
 //! encoder ([`TextEncoder`]) reads the caption; a diffusion transformer ([`Dit`]) predicts the velocity of a flow
 //! from noise to latents.
 
+mod cells;
 mod config;
 mod dit;
 mod networks;
@@ -12,10 +13,11 @@ mod text;
 mod tokenizer;
 mod vae;
 
+pub use cells::Cells;
 pub use config::{
     Config, ConfigError, DecoderConfig, Defaults, DitConfig, LatentStats, TextConfig, VaeConfig,
 };
-pub use dit::Dit;
+pub use dit::{Answer, Dit};
 pub(crate) use networks::channels;
 pub use networks::{Networks, lasting};
 pub use smooth::Smoother;

@@ -3,7 +3,7 @@
 use super::{Config, Kinora1, SIZE_MULTIPLE, SPATIAL_COMPRESSION, Text, Tokenizer, Vae, VaeCache};
 use crate::model::{Geometry, Reading};
 use crate::registry::{Files, ModelError, file};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, activation::log_softmax};
 use kinora_nn::{Init, Precision, weights};
 
 /// Most frames that are painted at once: the longest clips of the training.
@@ -87,7 +87,26 @@ impl Networks {
         text: &Text,
     ) -> Tensor<5> {
         let sigma = Tensor::full([x.dims()[0]], sigma, &x.device());
-        self.painter.dit.forward(x, sigma, known, text)
+        let code = self.vae.cells(&self.config.latent, &x.device());
+        self.painter.dit.forward(x, sigma, known, text, &code)
+    }
+
+    /// See [`crate::Model::plainness`].
+    pub(crate) fn plainness(
+        &self,
+        x: Tensor<5>,
+        sigma: f64,
+        known: Option<Tensor<5>>,
+        text: &Text,
+    ) -> Vec<f32> {
+        let (batch, device) = (x.dims()[0], x.device());
+        let twice = |x: Tensor<5>| x.repeat_dim(0, 2);
+        let level = Tensor::full([2 * batch], sigma, &device);
+        let code = self.vae.cells(&self.config.latent, &device);
+        let answer = (self.painter.dit).answer(twice(x), level, known.map(twice), text, &code);
+        let names: Tensor<3> = answer.names.flatten(1, 3); // (2B, N, names)
+        let halves = |part: usize| names.clone().narrow(0, part * batch, batch);
+        plainness(halves(0), halves(1), self.config.dit.names)
     }
 
     /// See [`crate::Model::encode_chunk`].
@@ -133,6 +152,20 @@ impl Config {
     }
 }
 
+/// The mean log-likelihood, under the scores `without` a prompt, of the names of somebody's places and of their colours under
+/// the scores `with` one, both `[B, N, names]`.
+fn plainness(with: Tensor<3>, without: Tensor<3>, [subjects, colours]: [usize; 2]) -> Vec<f32> {
+    let who = |scores: &Tensor<3>| log_softmax(scores.clone().narrow(2, 0, subjects), 2);
+    let colour = |scores: &Tensor<3>| log_softmax(scores.clone().narrow(2, subjects, colours), 2);
+    let somebody = |x: Tensor<3>| x.narrow(2, 1, subjects - 1);
+    let shares = somebody(who(&with).exp()); // (B, N, subjects - 1)
+    let taken = shares.clone().sum_dim(2); // (B, N, 1)
+    let of_who = (shares * somebody(who(&without))).sum_dim(2);
+    let of_colour = (colour(&with).exp() * colour(&without)).sum_dim(2) * taken.clone();
+    let mean = (of_who + of_colour).sum_dim(1) / taken.sum_dim(1).clamp_min(1e-3); // (B, 1, 1)
+    mean.try_into_vec_as().expect("flex tensors are in memory")
+}
+
 /// White noise `[B, T, h, w, C]` as noise of which each channel keeps the share `persistence` from one latent frame to the
 /// next, as the latents of clips do: what a painter makes of a frame alone then lasts by itself, and what it learns is how
 /// frames differ (compare the progressive noise of arXiv:2305.10474). Each value stays standard normal.
@@ -160,6 +193,21 @@ mod tests {
     use super::*;
     use burn::tensor::TensorData;
     use kinora_nn::noise;
+
+    #[test]
+    fn what_looks_like_itself_without_words_is_plain() {
+        let device = Device::flex();
+        // Two halves: the second is somebody's, of the second kind and the first colour.
+        let with = [[9.0, 0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 9.0, 9.0, 0.0]];
+        let other = [[9.0, 0.0, 0.0, 0.0, 0.0], [0.0, 9.0, 0.0, 0.0, 9.0]];
+        let vague = [[9.0, 0.0, 0.0, 0.0, 0.0], [0.0, 1.0, 1.0, 1.0, 1.0]];
+        let batch = |clips: [[[f32; 5]; 2]; 3]| Tensor::<3>::from_data(clips, &device);
+        let told = plainness(batch([with; 3]), batch([with, vague, other]), [3, 2]);
+        assert!(
+            told[0] > -0.01 && told[0] > told[1] && told[1] > told[2],
+            "{told:?}"
+        );
+    }
 
     #[test]
     fn noise_lasts_as_it_is_told_and_stays_standard_normal() {

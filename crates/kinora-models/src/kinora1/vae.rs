@@ -8,11 +8,12 @@
 //! past positions in time (causal as in MAGVIT-v2, arXiv:2310.05737). What a convolution needs of the past is kept in a
 //! [`VaeCache`], and the whole-clip pass is the chunked pass with one chunk, so the two are equal by construction.
 
-use super::config::{DecoderConfig, VaeConfig};
+use super::cells::Cells;
+use super::config::{DecoderConfig, LatentStats, VaeConfig};
 use super::smooth::Smoother;
 use super::{SPATIAL_COMPRESSION, TEMPORAL_COMPRESSION};
 use burn::module::{Module, Param};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use kinora_nn::{DepthwiseConv3d, Init, LayerNorm, Linear, Precision, gelu};
 
 /// Pixels of a side of the patches that the refiner works on; they are as long as a coded patch.
@@ -126,6 +127,14 @@ impl Vae {
     /// The likeliest latents behind painted ones, `[B, T, h, w, C]`; see [`Smoother`].
     pub fn smooth(&self, latent: Tensor<5>) -> Tensor<5> {
         self.smoother.forward(latent)
+    }
+
+    /// How latents, normalised as in `stats`, show in the cells of the picture, on their device.
+    pub fn cells(&self, stats: &LatentStats, device: &Device) -> Cells {
+        let std = Tensor::<1>::from_floats(stats.std.as_slice(), device).unsqueeze_dim::<2>(1);
+        let [decode, encode] = [&self.decode, &self.encode]
+            .map(|code| Tensor::from_data(code.weight.val().into_data(), device));
+        Cells::new(decode, encode, std)
     }
 
     /// Patches of a clip as the refiner sees them, `[N, p]`.
@@ -298,7 +307,7 @@ fn average_first(video: Tensor<5>) -> Tensor<5> {
 }
 
 /// Folds `time` frames of `side` x `side` positions into channels: `[B, T t, H s, W s, C]` to `[B, T, H, W, t s s C]`.
-fn space_to_channels(x: Tensor<5>, side: usize, time: usize) -> Tensor<5> {
+pub(super) fn space_to_channels(x: Tensor<5>, side: usize, time: usize) -> Tensor<5> {
     let [b, t, h, w, c] = x.dims();
     let (t, h, w) = (t / time, h / side, w / side);
     x.reshape([b, t, time, h, side, w, side, c])
@@ -307,7 +316,7 @@ fn space_to_channels(x: Tensor<5>, side: usize, time: usize) -> Tensor<5> {
 }
 
 /// The inverse of [`space_to_channels`].
-fn channels_to_space(x: Tensor<5>, side: usize, time: usize) -> Tensor<5> {
+pub(super) fn channels_to_space(x: Tensor<5>, side: usize, time: usize) -> Tensor<5> {
     let [b, t, h, w, c] = x.dims();
     let c = c / (time * side * side);
     x.reshape([b, t, h, w, time, side, side, c])

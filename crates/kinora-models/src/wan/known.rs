@@ -127,6 +127,7 @@ impl Config {
             sampler: "unipc".to_owned(),
             shift: self.flow_shift,
             temperature: 1.0,
+            candidates: 1,
         }
     }
 }

@@ -6,8 +6,8 @@ mod wan;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use kinora_models::kinora1::{
-    Config, ConfigError, DecoderConfig, Defaults, DitConfig, Kinora1, LatentStats, TextConfig, Vae,
-    VaeCache, VaeConfig,
+    Cells, Config, ConfigError, DecoderConfig, Defaults, DitConfig, Kinora1, LatentStats,
+    TextConfig, Vae, VaeCache, VaeConfig,
 };
 use kinora_nn::{Init, noise};
 
@@ -38,6 +38,10 @@ fn config() -> Config {
             expansion: 2,
             fine_width: 16,
             fine_depth: 1,
+            cell_width: 8,
+            half_width: 8,
+            cell_depth: 1,
+            names: [27, 12],
         },
         latent: LatentStats {
             mean: vec![0.0; 4],
@@ -55,6 +59,7 @@ fn config() -> Config {
             sampler: "euler".into(),
             shift: 1.0,
             temperature: 1.0,
+            candidates: 1,
         },
     }
 }
@@ -121,6 +126,11 @@ fn painter() -> Kinora1 {
     )
 }
 
+/// How latents show in the picture.
+fn code() -> Cells {
+    vae().cells(&config().latent, &Device::flex())
+}
+
 #[test]
 fn one_model_takes_any_size_and_duration() {
     let painter = painter();
@@ -131,6 +141,7 @@ fn one_model_takes_any_size_and_duration() {
             Tensor::from_floats([0.3], &Device::flex()),
             None,
             &text,
+            &code(),
         );
         assert_eq!(velocity.dims(), shape);
         assert!(velocity.abs().sum().into_scalar::<f32>().is_finite());
@@ -146,7 +157,9 @@ fn an_untaught_transformer_is_the_linear_denoiser_of_each_channel() {
     let text = painter.text.forward(&[vec![1]], &device);
     let (noisy, sigma) = (random([1, 1, 2, 2, 4], 0), 0.3f32);
     let level = Tensor::from_floats([sigma], &device);
-    let velocity = painter.dit.forward(noisy.clone(), level, None, &text);
+    let velocity = painter
+        .dit
+        .forward(noisy.clone(), level, None, &text, &code());
     // For Gaussian data the best guess of the latent is the covariance with it over the variance of what is seen.
     let share: Vec<f32> = (config.latent.spread.iter().map(|s| s * s))
         .map(|s2| (1.0 - sigma) * s2 / ((1.0 - sigma).powi(2) * s2 + sigma * sigma))
@@ -166,7 +179,7 @@ fn known_positions_stay_and_the_others_see_them() {
     let first = Tensor::<1>::from_floats([1.0, 0.0], &device).reshape([1, 2, 1, 1, 1]);
     let known = first.expand([1, 2, 2, 4, 1]);
     let answer = |x: &Tensor<5>, known: Option<&Tensor<5>>| {
-        (painter.dit).forward(x.clone(), sigma(), known.cloned(), &text)
+        (painter.dit).forward(x.clone(), sigma(), known.cloned(), &text, &code())
     };
     let x = random(shape, 0);
     let with = answer(&x, Some(&known));
@@ -194,12 +207,13 @@ fn a_caption_reads_the_same_alone_and_padded_in_a_batch() {
         .text
         .forward(&[vec![1, 2], vec![4, 3, 2, 1, 5]], &device);
     let twice = Tensor::cat(vec![x.clone(), x.clone()], 0);
-    let together = painter.dit.forward(twice, sigma(2), None, &batch);
+    let together = painter.dit.forward(twice, sigma(2), None, &batch, &code());
     let alone = painter.dit.forward(
         x.clone(),
         sigma(1),
         None,
         &painter.text.forward(&[vec![1, 2]], &device),
+        &code(),
     );
     assert!(relative_error(together.clone().narrow(0, 0, 1), alone) < 1e-4);
     let other = together.clone().narrow(0, 1, 1);
@@ -225,9 +239,13 @@ fn the_empty_caption_is_finite_and_too_long_ones_are_cut() {
         0.0
     );
     let x = random([2, 1, 2, 2, 4], 0);
-    let velocity = painter
-        .dit
-        .forward(x, Tensor::from_floats([0.1, 0.9], &device), None, &text);
+    let velocity = painter.dit.forward(
+        x,
+        Tensor::from_floats([0.1, 0.9], &device),
+        None,
+        &text,
+        &code(),
+    );
     assert!(velocity.abs().sum().into_scalar::<f32>().is_finite());
 }
 

@@ -78,6 +78,10 @@ fn model() -> ModelConfig {
             expansion: 2,
             fine_width: 16,
             fine_depth: 1,
+            cell_width: 8,
+            half_width: 8,
+            cell_depth: 1,
+            names: [27, 12],
         },
         defaults: Defaults {
             width: 64,
@@ -89,6 +93,7 @@ fn model() -> ModelConfig {
             sampler: "euler".to_string(),
             shift: 1.0,
             temperature: 1.0,
+            candidates: 1,
         },
     }
 }

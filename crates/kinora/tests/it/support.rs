@@ -142,6 +142,10 @@ fn tiny_config() -> Config {
             expansion: 2,
             fine_width: 16,
             fine_depth: 1,
+            cell_width: 8,
+            half_width: 8,
+            cell_depth: 1,
+            names: [27, 12],
         },
         latent: LatentStats {
             mean: vec![0.1; 4],
@@ -159,6 +163,7 @@ fn tiny_config() -> Config {
             sampler: "ab2".into(),
             shift: 2.0,
             temperature: 0.5,
+            candidates: 2,
         },
     }
 }
