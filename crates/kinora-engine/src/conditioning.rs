@@ -109,6 +109,12 @@ impl Conditioning {
         self.base.is_none() && self.given.iter().all(Option::is_none)
     }
 
+    /// Whether nothing is known of frame `start` and those after it: a clip that has something to arrive at takes its colours
+    /// from there.
+    pub(crate) fn is_open_from(&self, start: usize) -> bool {
+        self.base.is_none() && self.given.iter().skip(start).all(Option::is_none)
+    }
+
     /// What is given of frame `index`.
     pub(crate) fn picture(&self, index: usize) -> Option<&Picture> {
         self.given.get(index)?.as_ref()
@@ -192,5 +198,30 @@ impl Conditioning {
             Some(&last) => past("a prompt", last),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clip_is_open_from_where_nothing_more_is_given() {
+        let picture = || Some(Picture::held(vec![0; 3]));
+        let extended = Conditioning {
+            given: vec![picture(), picture()],
+            ..Conditioning::default()
+        };
+        assert!(extended.is_open_from(2) && !extended.is_open_from(1));
+        let joined = Conditioning {
+            given: vec![picture(), None, None, picture()],
+            ..Conditioning::default()
+        };
+        assert!(!joined.is_open_from(1));
+        let remixed = Conditioning {
+            base: Some(vec![vec![0; 3]]),
+            ..Conditioning::default()
+        };
+        assert!(!remixed.is_open_from(0) && Conditioning::default().is_open_from(0));
     }
 }

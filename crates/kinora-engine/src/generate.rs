@@ -104,7 +104,8 @@ pub fn generate(job: &Job<'_>, mut on_event: impl FnMut(Event)) -> Result<Clip, 
             keep.save(&latents, &conditioning.given)?;
         }
         let prompt = part.prompt.as_str();
-        let kept = grades.iter().find(|(of, _)| of == prompt);
+        let open = conditioning.is_open_from(window.painted.start);
+        let kept = grades.iter().find(|(of, _)| open && of == prompt);
         let grade = complete(
             job,
             window,
@@ -113,7 +114,7 @@ pub fn generate(job: &Job<'_>, mut on_event: impl FnMut(Event)) -> Result<Clip, 
             &mut frames,
             &mut on_event,
         )?;
-        if kept.is_none() {
+        if open && kept.is_none() {
             grades.push((part.prompt, grade));
         }
     }
@@ -178,8 +179,7 @@ fn complete(
     let offset = |frame: usize| (frame as isize - window.start) as usize;
     let painted = offset(start)..offset(window.painted.end);
     let grade = Grade::of(&decoded[painted]);
-    // What is painted over another clip has its colours.
-    if let Some(kept) = kept.filter(|_| conditioning.base.is_none()) {
+    if let Some(kept) = kept {
         kept.bring(&mut decoded, &grade);
     }
     known::join(conditioning, frames, window, &decoded, plan.width as usize);

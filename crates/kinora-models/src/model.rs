@@ -217,17 +217,12 @@ impl Model {
         }
     }
 
-    /// Whether it can tell how plainly a latent shows what it should ([`Model::plainness`]).
-    pub fn tells_plainness(&self) -> bool {
-        matches!(self, Self::Kinora1(_))
-    }
-
     /// How plainly each of the noised latents `x` `[B, T, h, w, C]` shows what it is becoming: the mean log-likelihood of who
     /// is where, as the network has it with the prompt in mind, when it looks again without one. `text` holds B prompts and
     /// then B empty ones.
     ///
     /// # Panics
-    /// If it can't ([`Model::tells_plainness`]), or the text was read by a model of another family.
+    /// If it is not `kinora-1`, or the text was read by a model of another family.
     pub fn plainness(
         &self,
         x: Tensor<5>,
