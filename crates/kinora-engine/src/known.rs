@@ -18,7 +18,7 @@ const BLOCK: usize = 8;
 const FEATHER: usize = 6;
 
 /// What is known of a window's latent.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Known {
     /// The latent of what is given or begun from, `[1, T, h, w, C]`, normalised.
     pub latent: Tensor<5>,
@@ -44,6 +44,29 @@ enum Hold<'a> {
 }
 
 impl Known {
+    /// The first `given` frames of `latent` `[1, T, h, w, C]`.
+    pub fn first(latent: Tensor<5>, given: usize) -> Self {
+        let [_, t, h, w, _] = latent.dims();
+        let part = |share: f64, frames| Tensor::full([1, frames, h, w, 1], share, &latent.device());
+        Self {
+            share: Tensor::cat(vec![part(1.0, given), part(0.0, t - given)], 1),
+            latent,
+            beside: None,
+            begun: false,
+        }
+    }
+
+    /// How many frames are given from the first one on, if they are given whole and nothing else is.
+    pub fn beginning(&self) -> Option<usize> {
+        let frames = self.share.clone().mean_dim(2).mean_dim(3); // (1, T, 1, 1, 1)
+        let frames: Vec<f32> = frames
+            .try_into_vec_as()
+            .expect("flex tensors are in memory");
+        let whole = frames.iter().take_while(|&&share| share == 1.0).count();
+        let nothing_else = frames[whole..].iter().all(|&share| share == 0.0);
+        (nothing_else && whole > 0).then_some(whole)
+    }
+
     /// Encodes what `window` has: frames in `done` as they are, others as far as they are given.
     pub fn encode(
         conditioning: &Conditioning,
@@ -391,6 +414,26 @@ fn blurred(values: &[f32], width: usize) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whole_frames_at_the_start_are_a_beginning_and_all_else_is_none() {
+        let latent = Tensor::<5>::zeros([1, 4, 2, 3, 1], &Device::flex());
+        let known = Known::first(latent, 2);
+        assert_eq!(known.beginning(), Some(2));
+        let with = |place: [usize; 3], share: f64| {
+            let [t, y, x] = place;
+            let at = [0..1, t..t + 1, y..y + 1, x..x + 1, 0..1];
+            let part = Tensor::full([1, 1, 1, 1, 1], share, &Device::flex());
+            let share = known.share.clone().slice_assign(at, part);
+            Known {
+                share,
+                ..known.clone()
+            }
+        };
+        assert_eq!(with([0, 1, 2], 0.5).beginning(), None);
+        assert_eq!(with([3, 0, 0], 1.0).beginning(), None);
+        assert_eq!(with([1, 0, 0], 0.0).beginning(), None);
+    }
 
     /// The first painted frame beside a given one, as [`join`] makes it.
     fn first(given: &[u8], decoded: &[u8], painted: &[u8], pace: f32) -> Vec<f32> {

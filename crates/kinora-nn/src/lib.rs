@@ -26,6 +26,6 @@ pub use matmul::Precision;
 pub use ops::{
     CONV_TILE, RopeTable, Walk, attention, conv3d, conv3d_behind, depthwise_conv3d, gated_residual,
     gelu, layer_norm, linear, linear_in, linear_stored, modulate, rms_norm, rms_norm_heads,
-    rms_norm_silu, rope, silu,
+    rms_norm_silu, rope, silu, warp,
 };
 pub use rate::operations_a_second;

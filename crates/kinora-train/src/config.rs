@@ -310,12 +310,15 @@ pub struct DitTraining {
 pub struct BatchConfig {
     /// The bucket.
     pub bucket: String,
-    /// Frames from the start of its clips, 1 + 4k. The autoencoder is causal, so this is a clip of its own.
+    /// Frames, 1 + 4k. Of longer clips they are the start, which is a clip of its own, for the autoencoder is causal, or
+    /// the latent frames of as long a window.
     pub frames: usize,
     /// Samples in a batch.
     pub batch: usize,
     /// How often it is chosen, relative to the others.
     pub weight: f64,
+    /// Share of samples of which a part is given and the rest is painted, so that the model can go on from pictures.
+    pub given: f64,
 }
 
 /// Captions and noise levels of flow matching.
@@ -324,8 +327,6 @@ pub struct BatchConfig {
 pub struct FlowConfig {
     /// Share of samples without a caption, for guidance.
     pub caption_dropout: f64,
-    /// Share of samples of which a part is given and the rest is painted, so that the model can go on from pictures.
-    pub given: f64,
     /// How often a caption is a few words, a sentence, a paragraph, relative to each other.
     pub caption_lengths: [f64; 3],
     /// Mean of the normal variable whose logistic is the noise level (Esser et al., 2024).

@@ -26,13 +26,16 @@ use kinora_engine::Plan;
 use kinora_media::{Fps, contact_sheet, save_png};
 use kinora_models::{
     Model,
-    kinora1::{Cells, Config, Defaults, Kinora1, Networks, Tokenizer, Vae, lasting, latent_frames},
+    kinora1::{
+        Cells, Config, Defaults, Kinora1, Networks, TEMPORAL_COMPRESSION, Tokenizer, Vae, lasting,
+        latent_frames,
+    },
     registry::file,
 };
 use kinora_nn::{Init, Precision, noise, weights};
 use kinora_stage::{Length, Scene, caption};
 use rand::Rng;
-use std::{collections::BTreeMap, path::Path, sync::atomic::AtomicBool};
+use std::{collections::BTreeMap, ops::Range, path::Path, sync::atomic::AtomicBool};
 
 /// What is trained: the model, and heads that only training uses.
 #[derive(Module, Debug)]
@@ -89,12 +92,12 @@ impl DitTask {
         let shares = flow.caption_lengths;
         let share = |share: f64| (0.0..=1.0).contains(&share);
         if !share(flow.caption_dropout)
-            || !share(flow.given)
+            || !config.batches.iter().all(|batch| share(batch.given))
             || shares.iter().any(|share| *share < 0.0)
             || shares.iter().sum::<f64>() <= 0.0
         {
             return Err(TrainError::Config(format!(
-                "{flow:?}: caption_dropout and given are 0 to 1, and some caption_lengths are above 0"
+                "{flow:?}: caption_dropout and each batch's given are 0 to 1, and some caption_lengths are above 0"
             )));
         }
         let vae = export::read_vae(model, &config.vae)?;
@@ -229,6 +232,15 @@ impl DitTask {
         }
     }
 
+    /// The latent frame at which the window of a sample begins, of `most + 1`: the first one as often as all others.
+    fn window(&self, index: u64, most: usize) -> usize {
+        let mut rng = generator(self.config.seed, Purpose::Crop, index);
+        match rng.random_bool(0.5) {
+            true => 0,
+            false => rng.random_range(0..=most),
+        }
+    }
+
     /// Part of the clips of `step`.
     fn samples(&self, batch: &Batch, step: u64, part: Part) -> Result<Samples, TrainError> {
         let kind = &self.config.batches[batch.source];
@@ -242,7 +254,9 @@ impl DitTask {
         let (mut actors, mut known) = (Vec::new(), Vec::new());
         let records = &batch.records[part.range(batch.records.len())];
         for &(record, pass) in records {
-            let latent = cache.read(record, t)?;
+            let index = (pass << 32 | record) << 8 | batch.source as u64;
+            let start = self.window(index, cache.dims[0] - t);
+            let latent = cache.read(record, start..start + t)?;
             let channels = stats.mean.iter().zip(&stats.std).cycle();
             clean.extend(
                 latent
@@ -250,19 +264,22 @@ impl DitTask {
                     .zip(channels)
                     .map(|(value, (mean, std))| (value - mean) / std),
             );
-            let index = (pass << 32 | record) << 8 | batch.source as u64;
             let scene = &cache.label(record).scene;
             captions.push(self.caption(scene, length, index));
             classes.push(recognition::classes(scene));
-            let owners = clips.owners(record, 0..kind.frames)?;
+            let owners = clips.owners(record, frames_of(start, kind.frames))?;
             places.clip(scene, &owners, rows, columns);
             cells.cells(scene, &owners, rows, columns);
             actors.extend(presence(&owners, rows, columns));
             let mut rng = generator(self.config.seed, Purpose::Given, index);
-            known.extend(match rng.random_bool(self.config.flow.given) {
+            let mut share = match rng.random_bool(kind.given) {
                 true => given(&mut rng, [t, h, w]),
                 false => vec![0.0; t * h * w],
-            });
+            };
+            if start > 0 {
+                share[..h * w].fill(1.0); // a clip begins with a single frame, what goes on from it with what was before
+            }
+            known.extend(share);
         }
         let samples = records.len();
         let maps = [samples, t, h, w, 1];
@@ -389,6 +406,12 @@ impl DitTask {
     fn tensor(&self, values: Vec<f32>, shape: [usize; 5]) -> Tensor<5> {
         Tensor::from_data(TensorData::new(values, shape), &self.device)
     }
+}
+
+/// The frames of a window of `1 + 4k` that begins at the latent frame `start`: of the first latent frame, the last one.
+fn frames_of(start: usize, frames: usize) -> Range<usize> {
+    let first = start * TEMPORAL_COMPRESSION;
+    first..first + frames
 }
 
 /// The words of all captions and the marks the tokenizer keeps.

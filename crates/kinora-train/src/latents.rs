@@ -12,6 +12,7 @@ use half::f16;
 use kinora_models::kinora1::{LatentStats, SPATIAL_COMPRESSION, Vae, latent_frames};
 use rayon::prelude::*;
 use std::{
+    ops::Range,
     path::Path,
     sync::atomic::{AtomicBool, Ordering},
 };
@@ -101,12 +102,11 @@ impl Latents {
         &self.labels[clip as usize]
     }
 
-    /// The first `frames` latent frames of a clip, not normalised.
-    pub fn read(&self, clip: u64, frames: usize) -> Result<Vec<f32>, TrainError> {
-        let frame: usize = self.dims[1..].iter().product();
-        let bytes = self
-            .shards
-            .read(clip, 0..(frames * frame * size_of::<f16>()) as u64)?;
+    /// Some latent frames of a clip, not normalised.
+    pub fn read(&self, clip: u64, frames: Range<usize>) -> Result<Vec<f32>, TrainError> {
+        let frame = self.dims[1..].iter().product::<usize>() * size_of::<f16>();
+        let bytes = (frames.start * frame) as u64..(frames.end * frame) as u64;
+        let bytes = self.shards.read(clip, bytes)?;
         Ok(bytes
             .as_chunks::<2>()
             .0
@@ -128,7 +128,7 @@ pub(crate) fn statistics(
     let (mut count, mut sum, mut square) = (0.0f64, vec![0.0f64; channels], vec![0.0f64; channels]);
     for (_, cache) in caches {
         for clip in 0..cache.len().min(SAMPLE) {
-            for position in cache.read(clip, cache.dims[0])?.chunks_exact(channels) {
+            for position in cache.read(clip, 0..cache.dims[0])?.chunks_exact(channels) {
                 count += 1.0;
                 for (channel, &value) in position.iter().enumerate() {
                     sum[channel] += f64::from(value);
@@ -169,7 +169,7 @@ fn persistence(caches: &[(Clips, Latents)], mean: &[f64]) -> Result<Vec<f32>, Tr
     for (_, cache) in caches.iter().filter(|(_, cache)| cache.dims[0] > 1) {
         let frame: usize = cache.dims[1..].iter().product();
         for clip in 0..cache.len().min(SAMPLE) {
-            let clip = cache.read(clip, cache.dims[0])?;
+            let clip = cache.read(clip, 0..cache.dims[0])?;
             for (index, (now, next)) in clip.iter().zip(&clip[frame..]).enumerate() {
                 let channel = index % channels;
                 let [now, next] = [now, next].map(|&value| f64::from(value) - mean[channel]);

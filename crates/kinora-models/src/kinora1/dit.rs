@@ -12,7 +12,7 @@
 //! in the frame comes from its coordinates, given relative to the frame, so composition carries over to any size,
 //! aspect and duration.
 //!
-//! The network answers how far a linear denoiser of each channel is to be trusted at each position, for where a channel
+//! The network answers how far a linear denoiser ([`super::denoiser`]) is to be trusted at each position, for where a channel
 //! varies far less than elsewhere, as all detail does in a clear sky, most of what it shows is noise (Portilla et al.
 //! 2003, "Image Denoising Using Scale Mixtures of Gaussians in the Wavelet Domain"); and what that denoiser misses, in
 //! units of what it misses on average (the preconditioning of Karras et al., arXiv:2206.00364, for the flow and channel by
@@ -20,7 +20,8 @@
 //! near one at any noise level.
 
 use super::cells::{CellNet, Cells};
-use super::config::DitConfig;
+use super::config::{DitConfig, LatentStats};
+use super::denoiser::denoise;
 use super::text::Text;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -73,6 +74,9 @@ pub struct Dit {
     /// Deviation of each latent channel.
     #[module(skip)]
     spread: Vec<f32>,
+    /// Correlation of each with itself one latent frame later.
+    #[module(skip)]
+    persistence: Vec<f32>,
 }
 
 /// What the network makes of a noised latent.
@@ -87,10 +91,15 @@ pub struct Answer {
 }
 
 impl Dit {
-    /// Fresh weights from the initialiser's seed, for latents whose channels deviate by `spread`: modulation gates and
-    /// the head start at zero, as in DiT.
-    pub fn new(config: &DitConfig, spread: &[f32], text_width: usize, init: &mut Init) -> Self {
-        let (width, fine, channels) = (config.width, config.fine_width, spread.len());
+    /// Fresh weights from the initialiser's seed, for latents of these statistics: modulation gates and the head start at
+    /// zero, as in DiT.
+    pub fn new(
+        config: &DitConfig,
+        latent: &LatentStats,
+        text_width: usize,
+        init: &mut Init,
+    ) -> Self {
+        let (width, fine, channels) = (config.width, config.fine_width, latent.spread.len());
         let fine_blocks = |init: &mut Init| {
             (0..config.fine_depth)
                 .map(|_| FineBlock::new(fine, init))
@@ -116,7 +125,8 @@ impl Dit {
             fine_out: fine_blocks(init),
             head: Linear::zeros(fine, 2 * channels, init),
             heads: config.heads,
-            spread: spread.to_vec(),
+            spread: latent.spread.clone(),
+            persistence: latent.persistence.clone(),
         }
     }
 
@@ -147,12 +157,12 @@ impl Dit {
         code: &Cells,
     ) -> Answer {
         let [b, t, h, w, _] = noisy.dims();
-        let level = sigma.clone().reshape([b, 1, 1, 1, 1]); // of each position
+        let whole = sigma.clone().reshape([b, 1, 1, 1, 1]);
         let level = match &known {
-            None => level,
-            Some(known) => (1.0 - known.clone()) * level, // (B, T, h, w, 1)
+            None => whole.clone(),                                // of each position
+            Some(known) => (1.0 - known.clone()) * whole.clone(), // (B, T, h, w, 1)
         };
-        let scales = Scales::new(level.clone(), &self.spread);
+        let seen = denoise(&noisy, &level, &self.spread, &self.persistence);
         let time = self
             .time_out
             .forward(silu(self.time_in.forward(sinusoids(sigma)))); // (B, D)
@@ -160,9 +170,8 @@ impl Dit {
         let [of_blocks, of_skip, of_head] =
             parts(self.fine_modulation.forward(condition.clone()), FINE_ROWS);
 
-        let likely = noisy.clone() * scales.skip;
-        let seen = (self.cells).see(likely.clone(), known.clone(), condition.clone(), code);
-        let mut x = self.patch_in.forward(noisy.clone() * scales.input) + seen.merged.clone(); // (B, T, h, w, F)
+        let cells = (self.cells).see(seen.likely.clone(), known.clone(), condition.clone(), code);
+        let mut x = self.patch_in.forward(noisy.clone() * seen.input) + cells.merged.clone(); // (B, T, h, w, F)
         if let Some(known) = known {
             x = x + known * self.known.val().unsqueeze::<5>();
         }
@@ -177,14 +186,16 @@ impl Dit {
         for block in &self.fine_out {
             x = block.forward(x, of_blocks.clone());
         }
-        let (painted, names) = self.cells.paint(seen, x.clone(), code); // (B, T, h, w, C), (B, T, 2h, 2w, names)
+        let share = seen.noise.clone().mean_dim(4).max_dim(2).max_dim(3); // (B, T, 1, 1, 1)
+        let share = share / whole.clamp_min(LEAST_SIGMA);
+        let (painted, names) = self.cells.paint(cells, x.clone(), share, code); // (B, T, h, w, C), (B, T, 2h, 2w, names)
         let [shift, scale] = split(of_head);
         let answer = self.head.forward(modulate(flat(x), shift, scale, EPS)); // (B, T h w, 2 C)
         let answer = unflat(answer, [b, t, h, w]);
         let channels = self.spread.len();
-        let missed = answer.clone().narrow(4, 0, channels) * scales.output;
-        let trust = answer.narrow(4, channels, channels) * scales.noise + 1.0;
-        let latent = likely * trust + missed + painted * level.clone(); // (B, T, h, w, C)
+        let missed = answer.clone().narrow(4, 0, channels) * seen.error;
+        let trust = answer.narrow(4, channels, channels) * seen.noise + 1.0;
+        let latent = seen.likely * trust + missed + painted * level.clone(); // (B, T, h, w, C)
         Answer {
             velocity: (noisy - latent) / level.clamp_min(LEAST_SIGMA),
             tokens,
@@ -218,33 +229,6 @@ impl Dit {
             }
         }
         (unpatchify(self.split.forward(x), shape), middle)
-    }
-}
-
-/// The factors around the network, `[.., C]`, for channels of deviation `s` at noise levels `sigma` `[.., 1]`: with
-/// `r = sqrt((1 - sigma)^2 s^2 + sigma^2)`, the deviation of the noised latent, `input = 1 / r`,
-/// `skip = (1 - sigma) s^2 / r^2` is the linear denoiser, `output = sigma s / r` the deviation of its error, and
-/// `noise = sigma / r` the share of noise in what is seen.
-struct Scales {
-    input: Tensor<5>,
-    skip: Tensor<5>,
-    output: Tensor<5>,
-    noise: Tensor<5>,
-}
-
-impl Scales {
-    fn new(sigma: Tensor<5>, spread: &[f32]) -> Self {
-        let shape = [1, 1, 1, 1, spread.len()];
-        let spread = Tensor::<1>::from_floats(spread, &sigma.device()).reshape(shape);
-        let keep: Tensor<5> = 1.0 - sigma.clone();
-        let variance = (keep.clone() * spread.clone()).square() + sigma.clone().square();
-        let root = variance.clone().sqrt();
-        Self {
-            input: root.clone().recip(),
-            skip: keep * spread.clone().square() / variance,
-            output: sigma.clone() * spread / root.clone(),
-            noise: sigma / root,
-        }
     }
 }
 

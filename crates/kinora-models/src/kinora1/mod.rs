@@ -6,6 +6,7 @@
 
 mod cells;
 mod config;
+mod denoiser;
 mod dit;
 mod networks;
 mod smooth;
@@ -54,7 +55,7 @@ impl Kinora1 {
     pub fn new(config: &Config, init: &mut Init) -> Self {
         Self {
             text: TextEncoder::new(&config.text, init),
-            dit: Dit::new(&config.dit, &config.latent.spread, config.text.width, init),
+            dit: Dit::new(&config.dit, &config.latent, config.text.width, init),
         }
     }
 }

@@ -1,13 +1,19 @@
 //! The networks of a model folder together.
 
 use super::{Config, Kinora1, SIZE_MULTIPLE, SPATIAL_COMPRESSION, Text, Tokenizer, Vae, VaeCache};
-use crate::model::{Geometry, Reading};
+use crate::model::{Geometry, Reading, Stride};
 use crate::registry::{Files, ModelError, file};
 use burn::tensor::{Device, Tensor, activation::log_softmax};
 use kinora_nn::{Init, Precision, weights};
 
 /// Most frames that are painted at once: the longest clips of the training.
 const WHOLE: usize = 49;
+/// It learns from windows of as many latent frames.
+const STRIDE: Stride = Stride {
+    first: 1,
+    behind: 2,
+    ahead: 2,
+};
 
 /// The whole of `kinora-1`, ready to run.
 #[derive(Debug)]
@@ -148,6 +154,7 @@ impl Config {
             multiple: SIZE_MULTIPLE,
             channels: self.vae.latent_channels,
             whole: WHOLE,
+            stride: Some(STRIDE),
         }
     }
 }

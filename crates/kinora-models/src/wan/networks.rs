@@ -303,6 +303,7 @@ impl Config {
             } else {
                 WHOLE
             },
+            stride: None,
         }
     }
 }

@@ -8,6 +8,7 @@ mod linear;
 mod norm;
 mod residual;
 mod rope;
+mod warp;
 mod winograd;
 
 pub use activation::{gelu, silu};
@@ -18,4 +19,5 @@ pub use linear::{linear, linear_in, linear_stored};
 pub use norm::{layer_norm, modulate, rms_norm, rms_norm_heads, rms_norm_silu};
 pub use residual::gated_residual;
 pub use rope::{RopeTable, rope};
+pub use warp::warp;
 pub use winograd::TILE as CONV_TILE;

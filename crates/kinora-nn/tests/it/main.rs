@@ -8,4 +8,5 @@ mod ops;
 mod optim;
 mod precision;
 mod stored;
+mod warp;
 mod weights;
