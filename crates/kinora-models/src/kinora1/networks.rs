@@ -10,7 +10,6 @@ use kinora_nn::{Init, Precision, weights};
 const WHOLE: usize = 49;
 /// It learns from windows of as many latent frames.
 const STRIDE: Stride = Stride {
-    first: 1,
     behind: 2,
     ahead: 2,
 };

@@ -237,6 +237,16 @@ fn rounded_products_change_the_velocity_by_their_rounding() {
     for (precision, most) in [(Precision::Bf16, 2e-2), (Precision::Int8, 5e-2)] {
         let error = relative_error(velocity(precision), exact.clone());
         println!("{precision:?}: relative error {error:.1e}");
-        assert!(error > 1e-4 && error < most, "{precision:?}: {error:.1e}");
+        let least = if rounds(precision) { 1e-4 } else { -1.0 };
+        assert!(error > least && error < most, "{precision:?}: {error:.1e}");
     }
+}
+
+/// Whether products in this precision are rounded here: without AVX-512 BF16, those of bfloat16 are worked at in f32.
+fn rounds(precision: Precision) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    let bf16 = is_x86_feature_detected!("avx512bf16") && is_x86_feature_detected!("avx512bw");
+    #[cfg(not(target_arch = "x86_64"))]
+    let bf16 = false;
+    bf16 || precision != Precision::Bf16
 }
