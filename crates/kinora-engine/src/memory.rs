@@ -183,7 +183,7 @@ fn divided(
     let pixels = u64::from(plan.width) * u64::from(plan.height) * 3;
     let frames = u64::from(plan.frames) * pixels;
     let mut stages = match &model.kind {
-        Kind::Kinora1(both) => kinora1(&part, &both.as_ref().0, about.geometry),
+        Kind::Kinora1(both) => kinora1(&part, &both.as_ref().0, about.geometry, pictures),
         Kind::Wan(files) => wan(&part, plan, shortcuts, (model, &files.config), tiles),
     };
     if let Kind::Wan(files) = &model.kind {
@@ -300,11 +300,24 @@ fn reading(part: &Plan, geometry: Geometry, config: &Config, frames: u64) -> Sta
 const PIXELS: u64 = 9 * 192;
 
 /// The stages of kinora-1, whose weights are all there; they take seconds, which are not foreseen.
-fn kinora1(part: &Plan, config: &kinora1::Config, geometry: Geometry) -> Vec<Stage> {
+fn kinora1(
+    part: &Plan,
+    config: &kinora1::Config,
+    geometry: Geometry,
+    pictures: bool,
+) -> Vec<Stage> {
     let [_, t, h, w, channels] = part.latent_shape(geometry).map(|n| n as u64);
     let batch = if is_guided(part) { 2 } else { 1 };
-    let batch = batch * u64::from(part.candidates);
-    let tokens = batch * t * (h / 2) * (w / 2);
+    let candidates = u64::from(part.candidates);
+    // Between pictures all is painted at once, else the first frames, and then some at a time.
+    let at_once = match geometry.stride {
+        Some(stride) if !pictures => {
+            let first = candidates * t.min(stride.first as u64);
+            first.max(t.min((stride.behind + stride.ahead) as u64))
+        }
+        _ => candidates * t,
+    };
+    let tokens = batch * at_once * (h / 2) * (w / 2);
     let (width, expansion) = (config.dit.width as u64, config.dit.expansion as u64);
     let [fine, cell, half] = [
         config.dit.fine_width,
@@ -322,7 +335,7 @@ fn kinora1(part: &Plan, config: &kinora1::Config, geometry: Geometry) -> Vec<Sta
     vec![
         Stage::plain(
             "sampling",
-            (network + (4 * batch + 5) * t * h * w * channels) * F32,
+            (network + (4 * batch * at_once + (5 + candidates) * t) * h * w * channels) * F32,
         ),
         Stage::plain(DECODING, (refining + 3 * pixels) * F32),
     ]

@@ -1,8 +1,8 @@
 //! In which order the latent frames of a part are painted.
 //!
-//! A model that has learned to go on from frames that are there paints a few latent frames at a time from the last ones
-//! before them: each sees free of noise what it goes on from. What is begun from a prompt alone is painted at once, for all of
-//! its frames together decide better what they show.
+//! A model that has learned to go on from frames paints the first ones together, and then a few latent frames at a time from
+//! the last ones before them: each sees free of noise what it goes on from, and the first ones, which decide what the clip
+//! shows, can be the best of several (compare Emu Video, arXiv:2311.10709, which begins with a picture).
 
 use crate::Latents;
 use crate::known::Known;
@@ -18,12 +18,16 @@ pub(crate) struct Pass {
     pub given: usize,
 }
 
-/// The passes that paint the latents begun in `start`, of which some are `known`: one after the other where the first
-/// frames are known and nothing else is, else all at once.
+/// The passes that paint the latents begun in `start`, of which some are `known`: one after the other where nothing is
+/// known but the first frames, else all at once.
 pub(crate) fn passes(model: &Model, start: &Latents, known: Option<&Known>) -> Vec<Pass> {
     let frames = start.values.dims()[1];
-    let whole = start.sigma == 1.0 && model.levels() == Levels::Positions;
-    let done = known.filter(|_| whole).and_then(Known::beginning);
+    let done = match known {
+        _ if start.sigma < 1.0 => None,
+        Some(_) if model.levels() != Levels::Positions => None,
+        Some(known) => known.beginning(),
+        None => Some(0),
+    };
     match (model.geometry().stride, done) {
         (Some(stride), Some(done)) => in_turn(frames, done, stride),
         _ => vec![Pass {
@@ -38,7 +42,12 @@ fn in_turn(frames: usize, mut done: usize, stride: Stride) -> Vec<Pass> {
     let mut passes = Vec::new();
     while done < frames {
         let given = done.min(stride.behind);
-        let seen = done - given..(done + stride.ahead).min(frames);
+        let ahead = if done == 0 {
+            stride.first
+        } else {
+            stride.ahead
+        };
+        let seen = done - given..(done + ahead).min(frames);
         done = seen.end;
         passes.push(Pass { seen, given });
     }
@@ -52,10 +61,11 @@ mod tests {
     #[test]
     fn each_frame_is_painted_once_and_from_what_is_there() {
         let stride = Stride {
+            first: 1,
             behind: 2,
             ahead: 2,
         };
-        for (frames, done) in [(2, 1), (7, 1), (7, 3), (7, 6), (13, 1)] {
+        for (frames, done) in [(1, 0), (2, 0), (7, 0), (7, 1), (7, 3), (7, 6), (13, 0)] {
             let mut next = done;
             for Pass { seen, given } in in_turn(frames, done, stride) {
                 assert_eq!(seen.start + given, next, "{frames} frames, {done} done");
@@ -64,5 +74,7 @@ mod tests {
             }
             assert_eq!(next, frames);
         }
+        let first = in_turn(7, 0, stride).remove(0);
+        assert_eq!((first.seen, first.given), (0..1, 0)); // a picture by itself
     }
 }

@@ -14,13 +14,15 @@ pub struct Geometry {
     pub channels: usize,
     /// Most frames that are painted at once.
     pub whole: usize,
-    /// How a clip with a beginning is painted a part after the other, for a model that has learned to go on from frames.
+    /// How a clip is painted a part after the other, for a model that has learned to go on from its own frames.
     pub stride: Option<Stride>,
 }
 
-/// How a model goes on from frames that are there; it has learned to paint as many latent frames at once as these are together.
+/// How a model goes on from its own frames; it has learned to paint as many latent frames at once as these are together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stride {
+    /// The latent frames that it paints together where there are none before.
+    pub first: usize,
     /// The most latent frames that it sees of those before.
     pub behind: usize,
     /// Those that it paints.

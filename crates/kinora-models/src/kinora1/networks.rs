@@ -10,6 +10,7 @@ use kinora_nn::{Init, Precision, weights};
 const WHOLE: usize = 49;
 /// It learns from windows of as many latent frames.
 const STRIDE: Stride = Stride {
+    first: 3,
     behind: 2,
     ahead: 2,
 };
