@@ -57,6 +57,20 @@ pub enum Event {
     Preview(Vec<u8>),
 }
 
+impl Event {
+    /// The same in work of which `index` of `parts` alike parts are done.
+    pub(crate) fn after(self, index: usize, parts: usize) -> Self {
+        match self {
+            Self::Sampled(step) => Self::Sampled(Step {
+                done: index * step.of + step.done,
+                of: parts * step.of,
+                ..step
+            }),
+            other => other,
+        }
+    }
+}
+
 /// Makes a clip: at once, or part after part, each of which continues what is there.
 ///
 /// # Errors
@@ -85,14 +99,7 @@ pub fn generate(job: &Job<'_>, mut on_event: impl FnMut(Event)) -> Result<Clip, 
             .then(|| Known::encode(conditioning, &frames, window, (plan, job.model, job.device)));
         let part = part(plan, window, conditioning);
         let latents = paint(job, &part, index, known, |event| {
-            on_event(match event {
-                Event::Sampled(step) => Event::Sampled(Step {
-                    done: index * step.of + step.done,
-                    of: windows.len() * step.of,
-                    ..step
-                }),
-                other => other,
-            });
+            on_event(event.after(index, windows.len()));
         })?;
         if let Some(keep) = job.save_latents {
             keep.save(&latents, &conditioning.given)?;

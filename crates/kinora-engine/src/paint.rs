@@ -28,6 +28,7 @@ pub(crate) fn paint(
 ) -> Result<Latents, EngineError> {
     let (start, noise) = start(job, plan, index, known.as_ref());
     let passes = passes(job.model, &start, known.as_ref());
+    let previews = Previews::new(job.previews);
     let mut values = start.values; // (candidates, T, h, w, C)
     for (index, pass) in passes.iter().enumerate() {
         let span = |x: &Tensor<5>| x.clone().narrow(1, pass.seen.start, pass.seen.len());
@@ -44,15 +45,8 @@ pub(crate) fn paint(
                 given => Some(Known::first(span(&values).narrow(0, 0, 1), given)),
             },
         };
-        let (painted, chosen) = sample(job, plan, begun, |event| {
-            on_event(match event {
-                Event::Sampled(step) => Event::Sampled(Step {
-                    done: index * step.of + step.done,
-                    of: passes.len() * step.of,
-                    ..step
-                }),
-                other => other,
-            });
+        let (painted, chosen) = sample(job, plan, begun, &previews, |event| {
+            on_event(event.after(index, passes.len()));
         })?;
         let [_, _, h, w, c] = painted.dims();
         let place = [0..1, pass.seen.clone(), 0..h, 0..w, 0..c];
@@ -85,6 +79,7 @@ fn sample(
         guidance,
         known,
     }: Begun,
+    previews: &Previews,
     mut on_event: impl FnMut(Event),
 ) -> Result<(Tensor<5>, usize), EngineError> {
     let model = job.model;
@@ -148,7 +143,6 @@ fn sample(
         guided = guided.within(span, &sigmas);
     }
     let mut denoise = denoiser(velocity, guided);
-    let previews = &Previews::new(job.previews);
     let mut follow = |x: Tensor<5>, span: Range<usize>| {
         let denoise = |x: &Tensor<5>, sigma| {
             let clean = denoise(x, sigma)?;

@@ -25,7 +25,7 @@ pub(crate) fn passes(model: &Model, start: &Latents, known: Option<&Known>) -> V
     let done = match known {
         _ if start.sigma < 1.0 => None,
         Some(_) if model.levels() != Levels::Positions => None,
-        Some(known) => known.beginning(),
+        Some(known) => known.beginning().filter(|&done| done < frames),
         None => Some(0),
     };
     match (model.geometry().stride, done) {
@@ -60,21 +60,23 @@ mod tests {
 
     #[test]
     fn each_frame_is_painted_once_and_from_what_is_there() {
-        let stride = Stride {
-            first: 1,
-            behind: 2,
-            ahead: 2,
-        };
-        for (frames, done) in [(1, 0), (2, 0), (7, 0), (7, 1), (7, 3), (7, 6), (13, 0)] {
-            let mut next = done;
-            for Pass { seen, given } in in_turn(frames, done, stride) {
-                assert_eq!(seen.start + given, next, "{frames} frames, {done} done");
-                assert!(given == next.min(2) && seen.len() > given && seen.len() <= 4);
-                next = seen.end;
+        for first in [1, 3] {
+            let stride = Stride {
+                first,
+                behind: 2,
+                ahead: 2,
+            };
+            for (frames, done) in [(1, 0), (2, 0), (7, 0), (7, 1), (7, 3), (7, 6), (13, 0)] {
+                let mut next = done;
+                for Pass { seen, given } in in_turn(frames, done, stride) {
+                    assert_eq!(seen.start + given, next, "{frames} frames, {done} done");
+                    assert!(given == next.min(2) && seen.len() > given && seen.len() <= 4);
+                    next = seen.end;
+                }
+                assert_eq!(next, frames);
             }
-            assert_eq!(next, frames);
+            let begun = in_turn(7, 0, stride).remove(0);
+            assert_eq!((begun.seen, begun.given), (0..first, 0));
         }
-        let first = in_turn(7, 0, stride).remove(0);
-        assert_eq!((first.seen, first.given), (0..1, 0)); // a picture by itself
     }
 }

@@ -232,8 +232,10 @@ impl DitTask {
         }
     }
 
-    /// The latent frame at which the window of a sample begins, of `most + 1`: the first one as often as all others.
-    fn window(&self, index: u64, most: usize) -> usize {
+    /// The latent frame at which the window of a sample of `frames` begins, of a clip's `whole`: in half of the samples the
+    /// first one, in the others any. A picture by itself is a clip's first frame.
+    fn window(&self, index: u64, frames: usize, whole: usize) -> usize {
+        let most = if frames == 1 { 0 } else { whole - frames };
         let mut rng = generator(self.config.seed, Purpose::Crop, index);
         match rng.random_bool(0.5) {
             true => 0,
@@ -255,7 +257,7 @@ impl DitTask {
         let records = &batch.records[part.range(batch.records.len())];
         for &(record, pass) in records {
             let index = (pass << 32 | record) << 8 | batch.source as u64;
-            let start = self.window(index, cache.dims[0] - t);
+            let start = self.window(index, t, cache.dims[0]);
             let latent = cache.read(record, start..start + t)?;
             let channels = stats.mean.iter().zip(&stats.std).cycle();
             clean.extend(
@@ -272,14 +274,13 @@ impl DitTask {
             cells.cells(scene, &owners, rows, columns);
             actors.extend(presence(&owners, rows, columns));
             let mut rng = generator(self.config.seed, Purpose::Given, index);
-            let mut share = match rng.random_bool(kind.given) {
-                true => given(&mut rng, [t, h, w]),
-                false => vec![0.0; t * h * w],
-            };
-            if start > 0 {
-                share[..h * w].fill(1.0); // a clip begins with a single frame, what goes on from it with what was before
-            }
-            known.extend(share);
+            // A clip begins with a single frame, what goes on from it with a latent frame that was there before.
+            let before = usize::from(start > 0);
+            known.extend(vec![1.0; before * h * w]);
+            known.extend(match rng.random_bool(kind.given) {
+                true => given(&mut rng, [t - before, h, w]),
+                false => vec![0.0; (t - before) * h * w],
+            });
         }
         let samples = records.len();
         let maps = [samples, t, h, w, 1];

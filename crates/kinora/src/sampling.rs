@@ -42,7 +42,7 @@ pub struct SamplingArgs {
     /// Sampler steps: more is slower and finer
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub steps: Option<i64>,
-    /// How strongly to insist on the prompt; 1 is not at all, 3 to 8 is usual
+    /// How strongly to insist on the prompt; 1 is not at all, 3 to 8 is usual (kinora-1 does where nothing is there to go on from)
     #[arg(long, value_name = "G", allow_hyphen_values = true)]
     pub guidance: Option<f64>,
     /// The same for the second transformer of a model with two

@@ -29,7 +29,6 @@ const HALF: usize = 2;
 const PIXELS: usize = TEMPORAL_COMPRESSION * FRAME;
 /// Values of a cell in one frame.
 const FRAME: usize = SIDE * SIDE * 3;
-
 /// Numbers of a cell's motion: right and down, in each frame.
 const MOVES: usize = 2 * TEMPORAL_COMPRESSION;
 /// Pixels that a motion of one means, and the share of a pixel that a gate of one means: so far do they move by as small a

@@ -129,23 +129,61 @@ impl Warp {
     }
 }
 
+/// Pictures with the motion of their cells, frame by frame.
+struct Frames<'a> {
+    picture: &'a Array,
+    motion: &'a Array,
+    grid: [usize; 2],
+    /// Values of a cell in the picture, of its motion, and of the result.
+    values: usize,
+    moves: usize,
+    outputs: usize,
+}
+
+impl<'a> Frames<'a> {
+    fn new(picture: &'a Array, motion: &'a Array) -> Self {
+        let (&[.., h, w, values], &[.., moves]) = (picture.shape(), motion.shape()) else {
+            panic!("pictures and motions have five dimensions");
+        };
+        Self {
+            picture,
+            motion,
+            grid: [h, w],
+            values,
+            moves,
+            outputs: moves / 2 * values,
+        }
+    }
+
+    fn cells(&self) -> usize {
+        self.grid[0] * self.grid[1]
+    }
+
+    /// A frame's picture, and the motion of each of its cells.
+    fn at(&self, frame: usize, side: usize) -> (Raster, impl Iterator<Item = &'a [f32]>) {
+        let part = |array: &'a Array, width: usize| {
+            let size = self.cells() * width;
+            &array.data()[frame * size..][..size]
+        };
+        let raster = Raster::new(part(self.picture, self.values), side, self.grid);
+        (
+            raster,
+            part(self.motion, self.moves).chunks_exact(self.moves),
+        )
+    }
+}
+
 impl Kernel<2> for Warp {
     type Saved = (Array, Array);
 
     fn forward(&self, [picture, motion]: [Array; 2]) -> (Array, (Array, Array)) {
-        let &[b, t, h, w, values] = picture.shape() else {
-            panic!("pictures have five dimensions, not {:?}", picture.shape());
-        };
-        let moves = motion.shape()[4];
-        let outputs = moves / 2 * values;
-        let mut out = buffer(b * t * h * w * outputs);
-        for_chunks(&mut out, h * w * outputs, |frame, out| {
-            let cells = &picture.data()[frame * h * w * values..][..h * w * values];
-            let raster = Raster::new(cells, self.side, [h, w]);
-            let motion = &motion.data()[frame * h * w * moves..][..h * w * moves];
-            let cells = out
-                .chunks_exact_mut(outputs)
-                .zip(motion.chunks_exact(moves));
+        let frames = Frames::new(&picture, &motion);
+        let mut shape = picture.shape().to_vec();
+        shape[4] = frames.outputs;
+        let mut out = buffer(shape.iter().product());
+        for_chunks(&mut out, frames.cells() * frames.outputs, |frame, out| {
+            let (raster, motion) = frames.at(frame, self.side);
+            let cells = out.chunks_exact_mut(frames.outputs).zip(motion);
             for (cell, (out, motion)) in cells.enumerate() {
                 self.visit(&raster, motion, cell, |at, around| {
                     for (colour, out) in out[at..][..COLOURS].iter_mut().enumerate() {
@@ -154,7 +192,6 @@ impl Kernel<2> for Warp {
                 });
             }
         });
-        let shape = [b, t, h, w, outputs];
         (Array::new(out, &shape), (picture, motion))
     }
 
@@ -167,23 +204,18 @@ impl Kernel<2> for Warp {
         if !moved {
             return [None, None];
         }
-        let &[b, t, h, w, values] = picture.shape() else {
-            panic!("pictures have five dimensions, not {:?}", picture.shape());
-        };
-        let moves = motion.shape()[4];
-        let outputs = moves / 2 * values;
-        let mut out = buffer(b * t * h * w * moves);
-        for_chunks(&mut out, h * w * moves, |frame, out| {
-            let cells = &picture.data()[frame * h * w * values..][..h * w * values];
-            let raster = Raster::new(cells, self.side, [h, w]);
-            let motion = &motion.data()[frame * h * w * moves..][..h * w * moves];
-            let grad = &grad.data()[frame * h * w * outputs..][..h * w * outputs];
-            let cells = (out.chunks_exact_mut(moves))
-                .zip(motion.chunks_exact(moves))
-                .zip(grad.chunks_exact(outputs));
+        let frames = Frames::new(&picture, &motion);
+        let size = frames.cells() * frames.outputs;
+        let mut out = buffer(motion.data().len());
+        for_chunks(&mut out, frames.cells() * frames.moves, |frame, out| {
+            let (raster, motion) = frames.at(frame, self.side);
+            let grad = &grad.data()[frame * size..][..size];
+            let cells = (out.chunks_exact_mut(frames.moves))
+                .zip(motion)
+                .zip(grad.chunks_exact(frames.outputs));
             for (cell, ((out, motion), grad)) in cells.enumerate() {
                 self.visit(&raster, motion, cell, |at, around| {
-                    let step = &mut out[at / values * 2..][..2];
+                    let step = &mut out[at / frames.values * 2..][..2];
                     for (colour, grad) in grad[at..][..COLOURS].iter().enumerate() {
                         let [right, down] = around.slope(colour);
                         step[0] += grad * right;
