@@ -58,12 +58,13 @@ impl Known {
 
     /// How many frames are given from the first one on, if they are given whole and nothing else is.
     pub fn beginning(&self) -> Option<usize> {
-        let frames = self.share.clone().mean_dim(2).mean_dim(3); // (1, T, 1, 1, 1)
-        let frames: Vec<f32> = frames
-            .try_into_vec_as()
-            .expect("flex tensors are in memory");
-        let whole = frames.iter().take_while(|&&share| share == 1.0).count();
-        let nothing_else = frames[whole..].iter().all(|&share| share == 0.0);
+        let shares: Vec<f32> =
+            (self.share.clone().try_into_vec_as()).expect("flex tensors are in memory");
+        let [_, t, ..] = self.share.dims();
+        let frame = shares.len() / t;
+        let given = shares.iter().take_while(|&&share| share == 1.0).count();
+        let nothing_else = given % frame == 0 && shares[given..].iter().all(|&share| share == 0.0);
+        let whole = given / frame;
         (nothing_else && whole > 0).then_some(whole)
     }
 
@@ -417,7 +418,7 @@ mod tests {
 
     #[test]
     fn whole_frames_at_the_start_are_a_beginning_and_all_else_is_none() {
-        let latent = Tensor::<5>::zeros([1, 4, 2, 3, 1], &Device::flex());
+        let latent = Tensor::<5>::zeros([1, 4, 8, 12, 1], &Device::flex());
         let known = Known::first(latent, 2);
         assert_eq!(known.beginning(), Some(2));
         let with = |place: [usize; 3], share: f64| {

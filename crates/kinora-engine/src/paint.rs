@@ -1,7 +1,7 @@
 //! Painting: from noise and what is known to the latents of a part of a clip.
 
 use crate::known::Known;
-use crate::passes::passes;
+use crate::passes::{Pass, passes};
 use crate::previews::Previews;
 use crate::{EngineError, Event, Job, Latents, Plan};
 use burn::tensor::Tensor;
@@ -14,8 +14,8 @@ use std::ops::Range;
 
 /// The share of the steps after which one of several candidates is chosen: what they show can be told by then.
 const CHOICE: f64 = 0.5;
-/// The guidance of a pass that goes on from frames: they show already what the prompt insists on, and insisting again would
-/// add to their colours and to the noise of each pass.
+/// The guidance of what goes on from frames: they show already what the prompt insists on, and insisting again would add to
+/// their colours and to the noise of each pass.
 const UNGUIDED: f64 = 1.0;
 
 /// Latents of the clip that `plan` describes, the `index`-th part of the job's.
@@ -26,23 +26,44 @@ pub(crate) fn paint(
     known: Option<Known>,
     mut on_event: impl FnMut(Event),
 ) -> Result<Latents, EngineError> {
-    let (start, noise) = start(job, plan, index, known.as_ref());
-    let passes = passes(job.model, &start, known.as_ref());
+    let noise = noise(job, plan, index);
+    let start = match &known {
+        Some(known) if noise.sigma == 1.0 => {
+            let sigma = if known.begun {
+                job.conditioning.strength
+            } else {
+                1.0
+            };
+            beginning(job.model, known, &noise.values, sigma)
+        }
+        _ => noise.clone(), // or what is painted already
+    };
+    let all = Pass {
+        seen: 0..start.values.dims()[1],
+        given: 0,
+    };
+    let passes = passes(job.model, &start, known.as_ref()).unwrap_or_else(|| vec![all]);
+    // What goes on from given frames is theirs: there is nothing to insist on, and nothing to choose.
+    let learned = job.model.geometry().stride.is_some();
+    let beside = start.sigma < 1.0 && known.is_some() && job.conditioning.base.is_none();
+    let goes_on = learned && (beside || passes[0].given > 0);
+    let candidates = if goes_on { 1 } else { start.values.dims()[0] };
+    let [mut values, noise] = [start.values, noise.values].map(|x| x.narrow(0, 0, candidates)); // (candidates, T, h, w, C)
     let previews = Previews::new(job.previews);
-    let mut values = start.values; // (candidates, T, h, w, C)
     for (index, pass) in passes.iter().enumerate() {
         let span = |x: &Tensor<5>| x.clone().narrow(1, pass.seen.start, pass.seen.len());
         let begun = Begun {
             values: span(&values),
             noise: span(&noise),
             sigma: start.sigma,
-            guidance: match pass.given {
-                0 => plan.guidance,
-                _ => UNGUIDED,
+            guidance: if goes_on || pass.given > 0 {
+                UNGUIDED
+            } else {
+                plan.guidance
             },
             known: match pass.given {
                 0 => known.clone(),
-                given => Some(Known::first(span(&values).narrow(0, 0, 1), given)),
+                given => Some(Known::first(span(&values), given)),
             },
         };
         let (painted, chosen) = sample(job, plan, begun, &previews, |event| {
@@ -226,37 +247,25 @@ fn plainest(job: &Job<'_>, plan: &Plan, x: &Tensor<5>, sigma: f64, known: Option
         .unwrap_or(0)
 }
 
-/// Where the sampler begins, noise or what is known with as much noise as each position has to lose, and the noise: the
-/// seed's, once for each candidate, or that of the job.
-fn start(job: &Job<'_>, plan: &Plan, index: usize, known: Option<&Known>) -> (Latents, Tensor<5>) {
-    let model = job.model;
-    let noise = match &job.start {
-        Some(latents) if latents.sigma < 1.0 => {
-            return (latents.clone(), latents.values.clone());
-        }
-        Some(noise) => noise.clone(),
-        None => Latents::noise(plan, index as u64, model, job.device),
-    };
-    let Some(Known {
-        latent,
-        share,
-        begun,
-        ..
-    }) = known
-    else {
-        return (noise.clone(), noise.values);
-    };
-    let sigma = if *begun {
-        job.conditioning.strength
-    } else {
-        1.0
-    };
+/// The noise of a part: the seed's, once for each candidate, or that of the job; or the latents that the job goes on from.
+fn noise(job: &Job<'_>, plan: &Plan, index: usize) -> Latents {
+    match &job.start {
+        Some(latents) => latents.clone(),
+        None => Latents::noise(plan, index as u64, job.model, job.device),
+    }
+}
+
+/// Where the sampler begins: what is known, with as much of `noise` as each position has to lose from the level `sigma`.
+fn beginning(model: &Model, known: &Known, noise: &Tensor<5>, sigma: f64) -> Latents {
+    let Known { latent, share, .. } = known;
     let level = match model.levels() {
         Levels::Positions => (1.0 - share.clone()) * sigma, // (1, T, h, w, 1)
         Levels::Frames | Levels::One | Levels::Beside => (1.0 - whole_frames(model, share)) * sigma,
     };
-    let values = noised(latent.clone(), noise.values.clone(), level);
-    (Latents { values, sigma }, noise.values)
+    Latents {
+        values: noised(latent.clone(), noise.clone(), level),
+        sigma,
+    }
 }
 
 /// Which frames are given whole and stay clean, `[B, T, 1, 1, 1]`: none, if the model has one level for all.

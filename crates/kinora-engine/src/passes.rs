@@ -18,23 +18,20 @@ pub(crate) struct Pass {
     pub given: usize,
 }
 
-/// The passes that paint the latents begun in `start`, of which some are `known`: one after the other where nothing is
-/// known but the first frames, else all at once.
-pub(crate) fn passes(model: &Model, start: &Latents, known: Option<&Known>) -> Vec<Pass> {
+/// The passes that paint the latents begun in `start`, of which some are `known`, if they are painted one after the other:
+/// from noise, where nothing is known but the first frames.
+pub(crate) fn passes(model: &Model, start: &Latents, known: Option<&Known>) -> Option<Vec<Pass>> {
+    let stride = model.geometry().stride?;
+    if start.sigma < 1.0 {
+        return None;
+    }
     let frames = start.values.dims()[1];
     let done = match known {
-        _ if start.sigma < 1.0 => None,
-        Some(_) if model.levels() != Levels::Positions => None,
-        Some(known) => known.beginning().filter(|&done| done < frames),
-        None => Some(0),
+        None => 0,
+        Some(_) if model.levels() != Levels::Positions => return None,
+        Some(known) => known.beginning()?,
     };
-    match (model.geometry().stride, done) {
-        (Some(stride), Some(done)) => in_turn(frames, done, stride),
-        _ => vec![Pass {
-            seen: 0..frames,
-            given: 0,
-        }],
-    }
+    (done < frames).then(|| in_turn(frames, done, stride))
 }
 
 /// The passes that paint `frames` latent frames of which the first ones are `done`.

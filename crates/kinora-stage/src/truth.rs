@@ -2,6 +2,7 @@
 
 use crate::lens::Lens;
 use crate::set::Camera;
+use glam::{Vec3, vec3};
 use serde::{Deserialize, Serialize};
 
 /// Ground truth of a clip, one entry a frame.
@@ -32,6 +33,48 @@ impl FrameTruth {
             .map(|&owner| usize::from(owner) == k + 1)
             .collect()
     }
+
+    /// Where what shows in the middle of the pixel `[x, y]` of this frame is in `other`, a frame of the same clip, as
+    /// pixels from the left and from the top; both are `[width, height]` large. Of an actor it is where its box has it. `None`
+    /// where that can't be told: the actor is cut by a border, or what shows is behind the other camera.
+    pub fn place_in(
+        &self,
+        other: &FrameTruth,
+        [x, y]: [u32; 2],
+        size @ [width, height]: [u32; 2],
+    ) -> Option<[f32; 2]> {
+        let pixel = (y * width + x) as usize;
+        let at = [x as f32 + 0.5, y as f32 + 0.5];
+        if let Some(actor) = usize::from(self.owners[pixel]).checked_sub(1) {
+            let whole = |frame: &FrameTruth| {
+                let bounds = frame.actors.get(actor)?.bounds?;
+                let inside = bounds.left > 0
+                    && bounds.top > 0
+                    && bounds.right < width
+                    && bounds.bottom < height;
+                inside.then_some(bounds)
+            };
+            let (here, there) = (whole(self)?, whole(other)?);
+            let along = |at: f32, from: [u32; 2], to: [u32; 2]| {
+                let [from, to] = [from, to].map(|ends| ends.map(|end| end as f32));
+                to[0] + (at - from[0]) / (from[1] - from[0]) * (to[1] - to[0])
+            };
+            return Some([
+                along(at[0], [here.left, here.right], [there.left, there.right]),
+                along(at[1], [here.top, here.bottom], [there.top, there.bottom]),
+            ]);
+        }
+        let ray = self.camera.ray(at, size);
+        let depth = self.depth[pixel];
+        let from_other = match depth.is_finite() {
+            true => {
+                let place = Vec3::from(self.camera.eye) + ray * depth;
+                place - Vec3::from(other.camera.eye)
+            }
+            false => ray, // as far as the sky
+        };
+        other.camera.pixel(from_other, size)
+    }
 }
 
 /// The camera at one frame.
@@ -48,6 +91,35 @@ pub struct CameraPose {
 }
 
 impl CameraPose {
+    /// The axes right, up and ahead, in world coordinates.
+    fn axes(&self) -> [Vec3; 3] {
+        [0, 1, 2].map(|row| {
+            let [x, y, z, _] = self.view[row];
+            vec3(x, y, z)
+        })
+    }
+
+    /// Tangent per pixel of a picture so high.
+    fn scale(&self, height: u32) -> f32 {
+        2.0 * (self.fov_y / 2.0).tan() / height as f32
+    }
+
+    /// The way to a point of the picture, a metre along the viewing axis.
+    fn ray(&self, [x, y]: [f32; 2], [width, height]: [u32; 2]) -> Vec3 {
+        let [right, up, ahead] = self.axes();
+        let scale = self.scale(height);
+        let (x, y) = (x - width as f32 / 2.0, height as f32 / 2.0 - y);
+        ahead + right * (x * scale) + up * (y * scale)
+    }
+
+    /// Where the picture shows what lies in the direction `way`, if it is before the camera.
+    fn pixel(&self, way: Vec3, [width, height]: [u32; 2]) -> Option<[f32; 2]> {
+        let [right, up, ahead] = self.axes().map(|axis| axis.dot(way));
+        let scale = self.scale(height) * ahead;
+        let (x, y) = (right / scale, up / scale);
+        (ahead > 1e-3).then_some([width as f32 / 2.0 + x, height as f32 / 2.0 - y])
+    }
+
     pub(crate) fn new(camera: &Camera, lens: &Lens) -> Self {
         let row = |axis: glam::Vec3| [axis.x, axis.y, axis.z, -axis.dot(lens.eye)];
         CameraPose {

@@ -42,6 +42,9 @@ pub struct Questions {
     /// Whether they are of combinations that training may show, in scenes that it does not, instead of those that it
     /// never shows.
     pub seen: bool,
+    /// The noise level at which painting begins over the true render, 0 to 1: below 1 it tells from where on a painter
+    /// finds its way.
+    pub strength: f64,
 }
 
 /// What the evaluation found.
@@ -158,11 +161,24 @@ pub fn evaluate_stage(
             .into();
         let plan = plan(&prompt, seed).map_err(kinora_engine::EngineError::from)?;
         let (width, height) = (plan.width as usize, plan.height as usize);
+        let format = Format {
+            width: plan.width,
+            height: plan.height,
+            frames: plan.frames,
+            fps: plan.fps.as_f64() as f32,
+        };
+        let truth = render(&scene, format)?.frames;
+        let frames = truth.chunks_exact(width * height * 3).map(<[u8]>::to_vec);
+        let conditioning = Conditioning {
+            base: (questions.strength < 1.0).then(|| frames.collect()),
+            strength: questions.strength,
+            ..Conditioning::default()
+        };
         let job = Job {
             plan: &plan,
             model,
             device: &device,
-            conditioning: &Conditioning::default(),
+            conditioning: &conditioning,
             start: None,
             save_latents: None,
             shortcuts: &Shortcuts::NONE,
@@ -171,13 +187,6 @@ pub fn evaluate_stage(
             cancel: stop,
         };
         let painted = generate(&job, |_| ())?.into_frames().concat();
-        let format = Format {
-            width: plan.width,
-            height: plan.height,
-            frames: plan.frames,
-            fps: plan.fps.as_f64() as f32,
-        };
-        let truth = render(&scene, format)?.frames;
         finish.add(&painted, &truth, width, height);
         if scene.relation == Relation::PassesBehind && plan.frames > 1 {
             kept.push([&painted, &truth].map(|frames| stays(judge, frames, width, height)));

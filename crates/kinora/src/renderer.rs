@@ -5,6 +5,7 @@ use crate::commands::repertoire::drawn_on;
 use crate::failure::{self, BadInput};
 use crate::input::sha256;
 use crate::prompting::Compiler;
+use crate::sampling::EASE;
 use crate::{library, machine, styles};
 use anyhow::{Error, Result, bail};
 use kinora_engine::{
@@ -29,8 +30,6 @@ use std::sync::{Mutex, PoisonError};
 const REMIX: f64 = 0.7;
 /// How freely an edit without a mask does.
 const EDIT: f64 = 0.5;
-/// How freely frames beside given ones leave them; as `kinora generate`.
-const EASE: f64 = 0.8;
 /// How much the shape of a picture may differ from the clip's.
 const SHAPE: f64 = 0.03;
 /// Memory that a sent clip's frames may take, in bytes.

@@ -79,6 +79,10 @@ pub struct SamplingArgs {
     pub lora: Vec<LoraRequest>,
 }
 
+/// How much noise painted frames begin from, if nothing is said: of four rows of pictures looked at, who is given stayed
+/// who it is at 0.65 and was another after a second at 0.8.
+pub const EASE: f64 = 0.65;
+
 /// How freely what is painted leaves what is given
 #[derive(Debug, Args)]
 pub struct EaseArgs {
@@ -86,7 +90,7 @@ pub struct EaseArgs {
     #[arg(
         long,
         value_name = "0..1",
-        default_value_t = 0.8,
+        default_value_t = EASE,
         allow_hyphen_values = true
     )]
     pub strength: f64,

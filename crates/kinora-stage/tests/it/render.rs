@@ -235,3 +235,48 @@ fn every_sampled_scene_renders_and_is_neither_black_nor_white() {
         );
     }
 }
+
+#[test]
+fn the_truth_tells_where_everything_was_before() {
+    for camera_move in [
+        CameraMove::PanLeft,
+        CameraMove::TiltUp,
+        CameraMove::PushIn,
+        CameraMove::TruckRight,
+        CameraMove::ZoomOut,
+        CameraMove::OrbitLeft,
+    ] {
+        let mut scene = scene(Look::Plain);
+        scene.shot.camera_move = camera_move;
+        let (width, height) = (96, 64);
+        let (clip, truth) = render_with_truth(&scene, format(width, height, 9)).unwrap();
+        let brightness = |frame: usize, x: f32, y: f32| {
+            let at = (y as usize * width as usize + x as usize) * 3;
+            let pixel = &clip.frame(frame).unwrap()[at..at + 3];
+            pixel.iter().map(|&c| f32::from(c)).sum::<f32>()
+        };
+        // Half a second apart.
+        let (now, before) = (6, 2);
+        let (mut moved, mut still, mut count, mut actor) = (0.0, 0.0, 0, 0);
+        for (x, y) in (0..height).flat_map(|y| (0..width).map(move |x| (x, y))) {
+            let place = truth.frames[now].place_in(&truth.frames[before], [x, y], [width, height]);
+            let Some([a, b]) = place else { continue };
+            if !(0.0..width as f32).contains(&a) || !(0.0..height as f32).contains(&b) {
+                continue;
+            }
+            let seen = brightness(now, x as f32, y as f32);
+            moved += (seen - brightness(before, a, b)).abs();
+            still += (seen - brightness(before, x as f32, y as f32)).abs();
+            count += 1;
+            actor += usize::from(truth.frames[now].owners[(y * width + x) as usize] > 0);
+        }
+        assert!(
+            count > 2000 && actor > 50,
+            "{camera_move:?}: {count}, {actor}"
+        );
+        assert!(
+            moved < 0.75 * still,
+            "{camera_move:?}: {moved} moved, {still} still"
+        );
+    }
+}

@@ -83,6 +83,15 @@ struct StageArgs {
     /// Ask for combinations that training shows, in other scenes, instead of those that it never shows
     #[arg(long)]
     seen: bool,
+    /// Noise level at which painting begins over the true render: 1 is noise alone, and below it this tells from where on
+    /// the model finds its way
+    #[arg(
+        long,
+        value_name = "0..1",
+        default_value_t = 1.0,
+        allow_hyphen_values = true
+    )]
+    strength: f64,
     /// Width and height of a clip; default is the model's
     #[arg(long, value_name = "WxH", value_parser = args::size)]
     size: Option<(i64, i64)>,
@@ -223,6 +232,7 @@ fn stage(args: &StageArgs) -> Result<()> {
         count: args.prompts,
         seed: args.seed,
         seen: args.seen,
+        strength: args.strength,
     };
     let (report, rows) = evaluate_stage(
         &model, &judge, questions, args.rows, planned, &stop, &mut note,
