@@ -43,9 +43,10 @@ pub(crate) fn paint(
         given: 0,
     };
     let passes = passes(job.model, &start, known.as_ref()).unwrap_or_else(|| vec![all]);
-    // What goes on from given frames is theirs: there is nothing to insist on, and nothing to choose.
+    // What goes on from given frames is theirs: unless cards say something else, there is nothing to insist on or to choose.
     let learned = job.model.geometry().stride.is_some();
-    let beside = start.sigma < 1.0 && known.is_some() && job.conditioning.base.is_none();
+    let own = job.conditioning.base.is_none() && job.conditioning.prompts.is_empty();
+    let beside = start.sigma < 1.0 && known.is_some() && own;
     let goes_on = learned && (beside || passes[0].given > 0);
     let candidates = if goes_on { 1 } else { start.values.dims()[0] };
     let [mut values, noise] = [start.values, noise.values].map(|x| x.narrow(0, 0, candidates)); // (candidates, T, h, w, C)

@@ -2,6 +2,7 @@
 
 use crate::failure::BadInput;
 use crate::input::Given;
+use crate::sampling::EaseArgs;
 use anyhow::{Result, bail};
 use kinora_engine::{Conditioning, Input, Picture, Plan, Source};
 use kinora_media::{Fit, Fps, Reader};
@@ -162,8 +163,9 @@ impl<'a> Cards<'a> {
 
     /// What is known of the clip now, and what the recipe says of it.
     ///
-    /// Painting begins at the noise level `strength` beside what is there.
-    pub fn finish(mut self, strength: f64) -> (Conditioning, Option<Source>) {
+    /// Painting begins beside what is there at the noise level that `ease` says.
+    pub fn finish(mut self, ease: &EaseArgs) -> (Conditioning, Option<Source>) {
+        let strength = ease.strength(!self.conditioning.prompts.is_empty());
         self.conditioning.strength = strength;
         let plain = self.inputs.is_empty() && self.conditioning.prompts.is_empty();
         let mut options = Map::new();

@@ -309,7 +309,7 @@ fn repertoire(args: &RepertoireArgs) -> Result<()> {
     let bench = Bench {
         model: &model,
         judge: &judge,
-        ease: args.ease.strength,
+        ease: args.ease.strength(false),
         scratch: scratch.path(),
         stop: &stop,
     };

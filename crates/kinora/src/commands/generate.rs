@@ -315,7 +315,7 @@ fn given(args: &GenerateArgs, plan: &Plan) -> Result<(Conditioning, Option<Sourc
         let last = plan.frames as usize - 1;
         cards.place(last, Given::open_picture(path, "last picture", &reader)?)?;
     }
-    Ok(cards.finish(args.ease.strength))
+    Ok(cards.finish(&args.ease))
 }
 
 /// The latents to begin from, and their hash.
