@@ -29,11 +29,8 @@ pub(crate) fn paint(
     let noise = noise(job, plan, index);
     let start = match &known {
         Some(known) if noise.sigma == 1.0 => {
-            let sigma = if known.begun {
-                job.conditioning.strength
-            } else {
-                1.0
-            };
+            let strength = known.begun.then_some(job.conditioning.strength);
+            let sigma = strength.unwrap_or(1.0);
             beginning(job.model, known, &noise.values, sigma)
         }
         _ => noise.clone(), // or what is painted already

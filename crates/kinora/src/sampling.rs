@@ -79,8 +79,8 @@ pub struct SamplingArgs {
     pub lora: Vec<LoraRequest>,
 }
 
-/// How much noise painted frames begin from, if nothing is said: of four rows of pictures looked at, who is given stayed
-/// who it is at 0.65 and was another after a second at 0.8.
+/// How much noise painted frames begin from, if nothing is said: in rows of pictures looked at, who is given stayed who it is
+/// at 0.65 and was often another after a second at 0.8.
 pub const EASE: f64 = 0.65;
 /// The same where cards tell what comes, which has to have room.
 const FREE: f64 = 0.8;
