@@ -58,6 +58,18 @@ pub enum Event {
 }
 
 impl Event {
+    /// The same among `of` steps, `before` of which are done before it begins.
+    pub(crate) fn among(self, before: usize, of: usize) -> Self {
+        match self {
+            Self::Sampled(step) => Self::Sampled(Step {
+                done: before + step.done,
+                of,
+                ..step
+            }),
+            other => other,
+        }
+    }
+
     /// The same in work of which `index` of `parts` alike parts are done.
     pub(crate) fn after(self, index: usize, parts: usize) -> Self {
         match self {

@@ -3,9 +3,9 @@
 use crate::conditioning::{Conditioning, Picture};
 use crate::generate::decode_frames;
 use crate::windows::Window;
-use crate::{Device, Model, Plan};
+use crate::{Device, Job, Model, Plan};
 use burn::tensor::{Tensor, TensorData};
-use kinora_models::kinora1::TEMPORAL_COMPRESSION;
+use kinora_models::kinora1::{TEMPORAL_COMPRESSION, given_run};
 use kinora_models::{Cache, Levels};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -44,28 +44,31 @@ enum Hold<'a> {
 }
 
 impl Known {
-    /// The first `given` frames of `latent` `[1, T, h, w, C]`.
-    pub fn first(latent: Tensor<5>, given: usize) -> Self {
+    /// The frames `given` of `latent` `[1, T, h, w, C]`.
+    pub fn frames(latent: Tensor<5>, given: Range<usize>) -> Self {
         let [_, t, h, w, _] = latent.dims();
-        let part = |share: f64, frames| Tensor::full([1, frames, h, w, 1], share, &latent.device());
+        let shares = (0..t).flat_map(|frame| vec![f32::from(given.contains(&frame)); h * w]);
+        let shares = TensorData::new(shares.collect(), [1, t, h, w, 1]);
         Self {
-            share: Tensor::cat(vec![part(1.0, given), part(0.0, t - given)], 1),
+            share: Tensor::from_data(shares, &latent.device()),
             latent,
             beside: None,
-            begun: false,
+            begun: true,
         }
     }
 
-    /// How many frames are given from the first one on, if they are given whole and nothing else is.
-    pub fn beginning(&self) -> Option<usize> {
-        let shares: Vec<f32> =
-            (self.share.clone().try_into_vec_as()).expect("flex tensors are in memory");
-        let [_, t, ..] = self.share.dims();
-        let frame = shares.len() / t;
-        let given = shares.iter().take_while(|&&share| share == 1.0).count();
-        let nothing_else = given % frame == 0 && shares[given..].iter().all(|&share| share == 0.0);
-        let whole = given / frame;
-        (nothing_else && whole > 0).then_some(whole)
+    /// The same, begun from what the camera makes of the frames that are given, where they are given side by side and the model
+    /// knows it.
+    pub fn foreseen(self, job: &Job<'_>, plan: &Plan) -> Self {
+        let run = given_run(&self.share).remove(0);
+        let text = (job.model.read(&[&plan.prompt], job.device)).over(job.plan.frames);
+        let foreseen = (!run.is_empty())
+            .then(|| job.model.foresee(&self.latent, run, &text))
+            .flatten();
+        Self {
+            latent: foreseen.unwrap_or(self.latent),
+            ..self
+        }
     }
 
     /// Encodes what `window` has: frames in `done` as they are, others as far as they are given.
@@ -415,26 +418,6 @@ fn blurred(values: &[f32], width: usize) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn whole_frames_at_the_start_are_a_beginning_and_all_else_is_none() {
-        let latent = Tensor::<5>::zeros([1, 4, 8, 12, 1], &Device::flex());
-        let known = Known::first(latent, 2);
-        assert_eq!(known.beginning(), Some(2));
-        let with = |place: [usize; 3], share: f64| {
-            let [t, y, x] = place;
-            let at = [0..1, t..t + 1, y..y + 1, x..x + 1, 0..1];
-            let part = Tensor::full([1, 1, 1, 1, 1], share, &Device::flex());
-            let share = known.share.clone().slice_assign(at, part);
-            Known {
-                share,
-                ..known.clone()
-            }
-        };
-        assert_eq!(with([0, 1, 2], 0.5).beginning(), None);
-        assert_eq!(with([3, 0, 0], 1.0).beginning(), None);
-        assert_eq!(with([1, 0, 0], 0.0).beginning(), None);
-    }
 
     /// The first painted frame beside a given one, as [`join`] makes it.
     fn first(given: &[u8], decoded: &[u8], painted: &[u8], pace: f32) -> Vec<f32> {

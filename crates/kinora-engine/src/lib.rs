@@ -20,7 +20,6 @@ mod model;
 mod paint;
 mod painted;
 mod parts;
-mod passes;
 mod plan;
 mod previews;
 mod recipe;

@@ -309,13 +309,10 @@ fn kinora1(
     let [_, t, h, w, channels] = part.latent_shape(geometry).map(|n| n as u64);
     let batch = if is_guided(part) { 2 } else { 1 };
     let candidates = u64::from(part.candidates);
-    // Between pictures all is painted at once, else the first frames, and then some at a time.
-    let at_once = match geometry.stride {
-        Some(stride) if !pictures => {
-            let first = candidates * t.min(stride.first as u64);
-            first.max(t.min((stride.behind + stride.ahead) as u64))
-        }
-        _ => candidates * t,
+    // Where no pictures are given, one is painted, and then all around it.
+    let at_once = match geometry.around && !pictures {
+        true => candidates.max(t),
+        false => candidates * t,
     };
     let tokens = batch * at_once * (h / 2) * (w / 2);
     let (width, expansion) = (config.dit.width as u64, config.dit.expansion as u64);

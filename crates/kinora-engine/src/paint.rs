@@ -1,7 +1,6 @@
 //! Painting: from noise and what is known to the latents of a part of a clip.
 
 use crate::known::Known;
-use crate::passes::{Pass, passes};
 use crate::previews::Previews;
 use crate::{EngineError, Event, Job, Latents, Plan};
 use burn::tensor::Tensor;
@@ -17,6 +16,9 @@ const CHOICE: f64 = 0.5;
 /// The guidance of what goes on from frames: they show already what the prompt insists on, and insisting again would add to
 /// their colours and to the noise of each pass.
 const UNGUIDED: f64 = 1.0;
+/// The noise level from which a clip is painted around its picture: near enough to what is foreseen for subjects to stay
+/// themselves, and far enough for them to move.
+const ONWARD: f64 = 0.65;
 
 /// Latents of the clip that `plan` describes, the `index`-th part of the job's.
 pub(crate) fn paint(
@@ -24,9 +26,20 @@ pub(crate) fn paint(
     plan: &Plan,
     index: usize,
     known: Option<Known>,
-    mut on_event: impl FnMut(Event),
+    on_event: impl FnMut(Event),
 ) -> Result<Latents, EngineError> {
     let noise = noise(job, plan, index);
+    let geometry = job.model.geometry();
+    let own = job.conditioning.base.is_none() && job.conditioning.prompts.is_empty();
+    let frames = noise.values.dims()[1];
+    let previews = Previews::new(job.previews);
+    if geometry.around && known.is_none() && noise.sigma == 1.0 && frames > 1 {
+        return around(job, plan, &noise.values, &previews, on_event);
+    }
+    let known = known.map(|known| match own && noise.sigma == 1.0 {
+        true => known.foreseen(job, plan),
+        false => known,
+    });
     let start = match &known {
         Some(known) if noise.sigma == 1.0 => {
             let strength = known.begun.then_some(job.conditioning.strength);
@@ -35,42 +48,65 @@ pub(crate) fn paint(
         }
         _ => noise.clone(), // or what is painted already
     };
-    let all = Pass {
-        seen: 0..start.values.dims()[1],
-        given: 0,
-    };
-    let passes = passes(job.model, &start, known.as_ref()).unwrap_or_else(|| vec![all]);
     // What goes on from given frames is theirs: unless cards say something else, there is nothing to insist on or to choose.
-    let learned = job.model.geometry().stride.is_some();
-    let own = job.conditioning.base.is_none() && job.conditioning.prompts.is_empty();
-    let beside = start.sigma < 1.0 && known.is_some() && own;
-    let goes_on = learned && (beside || passes[0].given > 0);
-    let candidates = if goes_on { 1 } else { start.values.dims()[0] };
-    let [mut values, noise] = [start.values, noise.values].map(|x| x.narrow(0, 0, candidates)); // (candidates, T, h, w, C)
-    let previews = Previews::new(job.previews);
-    for (index, pass) in passes.iter().enumerate() {
-        let span = |x: &Tensor<5>| x.clone().narrow(1, pass.seen.start, pass.seen.len());
-        let begun = Begun {
-            values: span(&values),
-            noise: span(&noise),
-            sigma: start.sigma,
-            guidance: if goes_on || pass.given > 0 {
-                UNGUIDED
-            } else {
-                plan.guidance
-            },
-            known: match pass.given {
-                0 => known.clone(),
-                given => Some(Known::first(span(&values), given)),
-            },
-        };
-        let (painted, chosen) = sample(job, plan, begun, &previews, |event| {
-            on_event(event.after(index, passes.len()));
-        })?;
-        let [_, _, h, w, c] = painted.dims();
-        let place = [0..1, pass.seen.clone(), 0..h, 0..w, 0..c];
-        values = values.narrow(0, chosen, 1).slice_assign(place, painted);
-    }
+    let goes_on = geometry.around && start.sigma < 1.0 && known.is_some() && own;
+    let (candidates, guidance) = match goes_on {
+        true => (1, UNGUIDED),
+        false => (start.values.dims()[0], plan.guidance),
+    };
+    let begun = Begun {
+        values: start.values.narrow(0, 0, candidates),
+        noise: noise.values.narrow(0, 0, candidates),
+        sigma: start.sigma,
+        guidance,
+        known,
+    };
+    let (values, _) = sample(job, plan, begun, &previews, on_event)?;
+    Ok(Latents { values, sigma: 0.0 })
+}
+
+/// Paints the picture in the middle of a clip, the best of several, and then the clip around it, from what the camera makes of it
+/// (compare Emu Video, arXiv:2311.10709, which begins with a picture). `noise` is `[candidates, T, h, w, C]`.
+fn around(
+    job: &Job<'_>,
+    plan: &Plan,
+    noise: &Tensor<5>,
+    previews: &Previews,
+    mut on_event: impl FnMut(Event),
+) -> Result<Latents, EngineError> {
+    let frames = noise.dims()[1];
+    let middle = frames / 2;
+    let begun = Begun {
+        values: noise.clone().narrow(1, middle, 1),
+        noise: noise.clone().narrow(1, middle, 1),
+        sigma: 1.0,
+        guidance: plan.guidance,
+        known: None,
+    };
+    // Half of the noise is half of the way.
+    let onward = Plan {
+        steps: plan.steps.div_ceil(2),
+        ..plan.clone()
+    };
+    let [steps, more] = [plan, &onward].map(|plan| plan.steps as usize);
+    let (picture, chosen) = sample(job, plan, begun, previews, |event| {
+        on_event(event.among(0, steps + more));
+    })?;
+    let text = (job.model.read(&[&plan.prompt], job.device)).over(job.plan.frames);
+    let picture = job.model.in_motion(picture, &text).repeat_dim(1, frames);
+    let known = Known::frames(picture, middle..middle + 1).foreseen(job, plan);
+    let noise = noise.clone().narrow(0, chosen, 1);
+    let start = beginning(job.model, &known, &noise, ONWARD);
+    let begun = Begun {
+        values: start.values,
+        noise,
+        sigma: start.sigma,
+        guidance: UNGUIDED,
+        known: Some(known),
+    };
+    let (values, _) = sample(job, &onward, begun, previews, |event| {
+        on_event(event.among(steps, steps + more));
+    })?;
     Ok(Latents { values, sigma: 0.0 })
 }
 
@@ -224,7 +260,7 @@ impl Texts {
         let of = |prompt: &'_ str| vec![prompt.to_owned(); clips];
         let read = |prompts: Vec<String>| {
             let prompts: Vec<&str> = prompts.iter().map(String::as_str).collect();
-            job.model.read(&prompts, job.device)
+            job.model.read(&prompts, job.device).over(job.plan.frames)
         };
         Self {
             positive: read(of(&plan.prompt)),

@@ -5,4 +5,4 @@ mod model;
 pub mod registry;
 pub mod wan;
 
-pub use model::{Blocks, Cache, Family, Geometry, Levels, Model, Reading, Stride, Text, run_all};
+pub use model::{Blocks, Cache, Family, Geometry, Levels, Model, Reading, Text, run_all};

@@ -2,6 +2,7 @@
 
 use crate::{kinora1, wan};
 use burn::tensor::{Device, Tensor};
+use std::ops::Range;
 
 /// How clips become latents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,19 +15,8 @@ pub struct Geometry {
     pub channels: usize,
     /// Most frames that are painted at once.
     pub whole: usize,
-    /// How a clip is painted a part after the other, for a model that has learned to go on from its own frames.
-    pub stride: Option<Stride>,
-}
-
-/// How a model goes on from its own frames; it has learned to paint as many latent frames at once as these are together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stride {
-    /// The latent frames that it paints together where there are none before.
-    pub first: usize,
-    /// The most latent frames that it sees of those before.
-    pub behind: usize,
-    /// Those that it paints.
-    pub ahead: usize,
+    /// Whether the model can paint a clip around a picture of its own.
+    pub around: bool,
 }
 
 /// A family of models.
@@ -84,6 +74,16 @@ pub fn run_all(
 pub enum Text {
     Kinora1(Box<kinora1::Text>),
     Wan(Box<Tensor<3>>),
+}
+
+impl Text {
+    /// The prompts of a clip of so many frames.
+    pub fn over(self, frames: u32) -> Self {
+        match self {
+            Self::Kinora1(text) => Self::Kinora1(Box::new(text.over(frames as usize))),
+            text @ Self::Wan(_) => text,
+        }
+    }
 }
 
 /// What the chunked passes of an autoencoder remember of the past.
@@ -227,6 +227,30 @@ impl Model {
         match self {
             Self::Kinora1(_) => self.decode_chunk(features, cache),
             Self::Wan(networks) => networks.decode_tile(features, around, &mut cache.wan),
+        }
+    }
+
+    /// The clip `latent` `[1, T, h, w, C]` of which the frames `given` are there, at least one, with the others as the camera makes
+    /// them of those, as the prompt has it; nothing from a model that does not know.
+    pub fn foresee(
+        &self,
+        latent: &Tensor<5>,
+        given: Range<usize>,
+        text: &Text,
+    ) -> Option<Tensor<5>> {
+        match (self, text) {
+            (Self::Kinora1(networks), Text::Kinora1(text)) => {
+                Some(networks.foresee(latent, given, text))
+            }
+            _ => None,
+        }
+    }
+
+    /// The latent frame `[1, 1, h, w, C]` that ends in a picture of that shape, with the camera moving as the prompt has it.
+    pub fn in_motion(&self, picture: Tensor<5>, text: &Text) -> Tensor<5> {
+        match (self, text) {
+            (Self::Kinora1(networks), Text::Kinora1(text)) => networks.in_motion(picture, text),
+            _ => picture,
         }
     }
 

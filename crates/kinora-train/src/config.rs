@@ -296,6 +296,8 @@ pub struct DitTraining {
     pub flow: FlowConfig,
     /// The extra task that teaches the text encoder: to name a scene's attributes from its caption.
     pub attributes: AttributesConfig,
+    /// How the camera's moves are learned from words, before the rest.
+    pub camera: CameraConfig,
     /// Weight of the extra task that teaches the transformer: to name who shows at each place.
     pub places: f32,
     /// Prompts of the sample sheet.
@@ -354,6 +356,20 @@ pub struct AttributesConfig {
     pub batch: u64,
     /// Weight of its loss beside the flow's in all later steps.
     pub weight: f32,
+}
+
+/// How the reader of the camera's moves learns.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CameraConfig {
+    /// Scenes whose motion is measured.
+    pub scenes: u64,
+    /// Steps, with a learning rate that falls to zero; after none it stays as it was.
+    pub steps: u64,
+    /// Captions in each.
+    pub batch: u64,
+    /// Learning rate of the first step.
+    pub learning_rate: f64,
 }
 
 /// What the recogniser looks at in a batch.

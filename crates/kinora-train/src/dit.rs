@@ -3,6 +3,7 @@
 use crate::{
     RunFolder, TrainError,
     attributes::Attribute,
+    camera,
     clips::{ClipCache, Clips},
     config::{AttributesConfig, CELL, DitTraining, ModelConfig},
     export,
@@ -27,8 +28,8 @@ use kinora_media::{Fps, contact_sheet, save_png};
 use kinora_models::{
     Model,
     kinora1::{
-        Cells, Config, Defaults, Kinora1, Networks, TEMPORAL_COMPRESSION, Tokenizer, Vae, lasting,
-        latent_frames,
+        CameraReader, Cells, Config, Defaults, Kinora1, Networks, TEMPORAL_COMPRESSION, Tokenizer,
+        Vae, lasting, latent_frames,
     },
     registry::file,
 };
@@ -171,6 +172,12 @@ impl DitTask {
         let mut kinora1 = Kinora1::new(&self.model, &mut init);
         if let Some(folder) = &self.config.start {
             kinora1 = weights::load_file(kinora1, &folder.join(file::DIT))?;
+        }
+        if self.config.camera.steps > 0 {
+            let reader = CameraReader::new(self.words.len(), &mut init);
+            let (camera, seed) = (&self.config.camera, self.config.seed);
+            kinora1.text.camera =
+                camera::learn(reader, camera, &self.tokenizer, seed, &self.device)?;
         }
         let heads = Heads::new(self.model.text.width, &mut init);
         let places = Places::new(self.model.dit.width, &mut init);
@@ -334,7 +341,8 @@ impl DitTask {
             Some(known) => 1.0 - known.clone(), // (B, T, h, w, 1)
         };
 
-        let text = model.kinora1.text.forward(&captions, &self.device);
+        let whole = self.sources[batch.source].0.bucket.of;
+        let text = (model.kinora1.text.forward(&captions, &self.device)).over(whole);
         let x = noised(clean.clone(), noise.clone(), sigma.clone() * open.clone()); // (B, T, h, w, C)
         let answer = (model.kinora1.dit).answer(
             x,

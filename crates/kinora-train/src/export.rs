@@ -59,18 +59,18 @@ pub(crate) fn read_words_and_statistics(
     Ok((words, config.latent))
 }
 
-/// A short mark of the encoder's weights, so that latents of others are told apart (FNV-1a, 64 bits). The decoder does
+/// A short mark of the code's weights, so that latents of others are told apart (FNV-1a, 64 bits). The refiner does
 /// not count: latents stay what they are while it is trained on.
 pub(crate) fn vae_mark(folder: &Path) -> Result<String, TrainError> {
     let path = folder.join(file::VAE);
     let bytes = std::fs::read(&path).map_err(TrainError::io("read", &path))?;
     let weights = weights::read(&bytes)?;
-    let encoder = weights
+    let code = weights
         .tensors
         .iter()
-        .filter(|(name, _)| name.starts_with(Vae::ENCODER))
+        .filter(|(name, _)| name.starts_with(Vae::CODE))
         .flat_map(|(name, tensor)| name.bytes().chain(tensor.data.iter().copied()));
-    let mark = encoder.fold(0xcbf2_9ce4_8422_2325u64, |mark, byte| {
+    let mark = code.fold(0xcbf2_9ce4_8422_2325u64, |mark, byte| {
         (mark ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     });
     Ok(format!("{mark:016x}"))
@@ -120,7 +120,7 @@ mod tests {
     use kinora_nn::layers::randomised;
 
     #[test]
-    fn the_mark_is_that_of_the_encoder_alone() {
+    fn the_mark_is_that_of_the_code_alone() {
         let config = VaeConfig {
             latent_channels: 4,
             decoder: DecoderConfig {
@@ -135,12 +135,12 @@ mod tests {
             weights::save(vae, &BTreeMap::new(), &path, Dtype::F16).unwrap();
             vae_mark(folder.path()).unwrap()
         };
-        // The encoder takes the initialiser's first values, so that a deeper refiner leaves it alike.
+        // The code takes the initialiser's first values, so that a deeper refiner leaves it alike.
         let vae = Vae::new(&config, &mut Init::new(1, &Device::flex()));
         let mut deeper = config.clone();
         deeper.decoder.depth = 2;
-        let other_decoder = Vae::new(&deeper, &mut Init::new(1, &Device::flex()));
-        assert_eq!(mark(&vae), mark(&other_decoder));
+        let other_refiner = Vae::new(&deeper, &mut Init::new(1, &Device::flex()));
+        assert_eq!(mark(&vae), mark(&other_refiner));
         assert_ne!(mark(&vae), mark(&randomised(vae.clone(), 2)));
     }
 }

@@ -2,6 +2,7 @@
 //! sheets, export and evaluation.
 
 mod attributes;
+mod camera;
 mod characters;
 mod checkpoint;
 mod clips;

@@ -149,7 +149,7 @@ impl PatchSums {
 
 /// The Cholesky factor of a symmetric positive `size` x `size` matrix of which the lower triangle is given, in its place
 /// (Golub & Van Loan, 4.2.5).
-fn factorise(matrix: &mut [f64], size: usize) {
+pub(crate) fn factorise(matrix: &mut [f64], size: usize) {
     for row in 0..size {
         let (above, current) = matrix.split_at_mut(row * size);
         let current = &mut current[..=row];
@@ -168,7 +168,7 @@ fn factorise(matrix: &mut [f64], size: usize) {
 }
 
 /// Solves with the factor of [`factorise`], in the place of the right side.
-fn solve(factor: &[f64], values: &mut [f64]) {
+pub(crate) fn solve(factor: &[f64], values: &mut [f64]) {
     let size = values.len();
     for row in 0..size {
         let line = &factor[row * size..][..=row];

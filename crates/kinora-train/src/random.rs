@@ -26,6 +26,8 @@ pub(crate) enum Purpose {
     Given = 8,
     /// Which samples are copies.
     Copies = 9,
+    /// Scenes and captions that teach how words move the camera.
+    Camera = 10,
 }
 
 /// The stream of one purpose at one index (a step, a clip, a pass).

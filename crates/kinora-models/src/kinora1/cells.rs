@@ -61,6 +61,22 @@ impl Cells {
         channels_to_space(cells, CELLS, 1)
     }
 
+    /// The latents that show the frame `index` of `latent` `[B, 1, h, w, C]` moved as `motion` `[B, 1, 16h, 16w, 2 F]` says for
+    /// each pixel and each of `F` frames, `[B, F / 4, h, w, C]`.
+    pub(super) fn moved(&self, latent: Tensor<5>, index: usize, motion: Tensor<5>) -> Tensor<5> {
+        let [b, _, h, w, moves] = motion.dims();
+        let frames = moves / 2 / TEMPORAL_COMPRESSION;
+        let pixels = self.decode(Precision::F32, latent);
+        let frame = pixels.narrow(4, index * FRAME, FRAME); // (B, 1, 4h, 4w, 48)
+        let moved = warp(channels_to_space(frame, SIDE, 1), motion, 1); // (B, 1, 16h, 16w, F 3)
+        let (h, w) = (h / SIDE, w / SIDE);
+        let cells = moved
+            .reshape([b, h, SIDE, w, SIDE, frames, TEMPORAL_COMPRESSION, 3])
+            .permute([0, 5, 1, 3, 6, 2, 4, 7])
+            .reshape([b, frames, h, w, PIXELS]);
+        self.encode(Precision::F32, cells)
+    }
+
     /// The latents of a picture; the inverse of [`Self::decode`] for pictures that the code can hold.
     fn encode(&self, precision: Precision, picture: Tensor<5>) -> Tensor<5> {
         let cells = space_to_channels(picture, CELLS, 1);

@@ -3,8 +3,10 @@
 //! A latent channel is taken as a Gaussian of deviation `s` that keeps the share `rho` of itself from one latent frame to
 //! the next, and so does its noise. Where all frames are as noisy, the best guess of a frame is a share of what is seen of
 //! it; where some are given, the others are guessed from those, too (the Wiener filter of a first-order autoregression):
-//! what lasts in a clip, its colours above all, is then known before anything is painted.
+//! what lasts in a clip, its colours above all, is then known before anything is painted. Where a clip's beginning is given,
+//! what lasts of it goes along with the camera ([`super::camera`]).
 
+use super::channels;
 use burn::tensor::{Tensor, TensorData};
 
 /// What the network works with, for noised latents `[B, T, h, w, C]`; the factors have that shape or ones in it.
@@ -20,19 +22,26 @@ pub(super) struct Denoised {
 }
 
 /// Denoises `noisy` `[B, T, h, w, C]` at the noise levels `level` `[B, T, h, w, 1]`, or one level a clip `[B, 1, 1, 1, 1]`,
-/// in channels of the deviations `spread` that last as `persistence` says.
+/// in channels of the deviations `spread` that last as `persistence` says, and of which `expected` `[B, T, h, w, C]` is
+/// expected.
 pub(super) fn denoise(
     noisy: &Tensor<5>,
     level: &Tensor<5>,
+    expected: Option<Tensor<5>>,
     spread: &[f32],
     persistence: &[f32],
 ) -> Denoised {
-    let device = noisy.device();
-    let channels = |values: &[f32]| {
-        Tensor::<1>::from_floats(values, &device).reshape([1, 1, 1, 1, values.len()])
-    };
-    let deviation: Tensor<5> = channels(spread);
+    let deviation: Tensor<5> = channels(spread, &noisy.device());
     let keep: Tensor<5> = 1.0 - level.clone();
+    if let Some(expected) = expected {
+        // What differs from it is a Gaussian as the whole would be.
+        let other = noisy.clone() - keep * expected.clone();
+        let seen = denoise(&other, level, None, spread, persistence);
+        return Denoised {
+            likely: seen.likely + expected,
+            ..seen
+        };
+    }
     let signal = (keep.clone() * deviation.clone()).square();
     let variance = signal + level.clone().square();
     let root = variance.clone().sqrt(); // of what is seen

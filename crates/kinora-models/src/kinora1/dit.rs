@@ -19,6 +19,7 @@
 //! channel). Channels differ in deviation by a factor of ten or more, so this keeps each one's input, answer and error
 //! near one at any noise level.
 
+use super::camera::{foresee, given_run};
 use super::cells::{CellNet, Cells};
 use super::config::{DitConfig, LatentStats};
 use super::denoiser::denoise;
@@ -29,6 +30,7 @@ use kinora_nn::{
     DepthwiseConv3d, Init, LayerNorm, Linear, RmsNorm, RopeTable, attention, gated_residual, gelu,
     modulate, rope, silu,
 };
+use std::ops::Range;
 
 /// Latent positions across and down that one token stands for.
 pub const PATCH: usize = 2;
@@ -162,7 +164,8 @@ impl Dit {
             None => whole.clone(),                                // of each position
             Some(known) => (1.0 - known.clone()) * whole.clone(), // (B, T, h, w, 1)
         };
-        let seen = denoise(&noisy, &level, &self.spread, &self.persistence);
+        let expected = (known.as_ref()).and_then(|known| self.expected(&noisy, known, text, code));
+        let seen = denoise(&noisy, &level, expected, &self.spread, &self.persistence);
         let time = self
             .time_out
             .forward(silu(self.time_in.forward(sinusoids(sigma)))); // (B, D)
@@ -201,6 +204,38 @@ impl Dit {
             tokens,
             names,
         }
+    }
+
+    /// What is expected of clips of which some frames are given side by side: those, and what the camera makes of them before and
+    /// after, as far as it lasts, `[B, T, h, w, C]`; nothing of others.
+    fn expected(
+        &self,
+        noisy: &Tensor<5>,
+        known: &Tensor<5>,
+        text: &Text,
+        code: &Cells,
+    ) -> Option<Tensor<5>> {
+        let [_, t, _, _, channels] = noisy.dims();
+        let runs = given_run(known);
+        let clip = |(index, run): (usize, Range<usize>)| {
+            let clip = noisy.clone().narrow(0, index, 1);
+            if run.is_empty() || run.len() == t {
+                return clip * 0.0;
+            }
+            let motion = text.camera.clone().narrow(0, index, 1);
+            let foreseen = foresee(&clip, run.clone(), &motion, code);
+            let away = |frame: usize| {
+                (run.start.saturating_sub(frame)).max((frame + 1).saturating_sub(run.end))
+            };
+            let lasting = (0..t).flat_map(|frame| {
+                let away = away(frame) as i32;
+                self.persistence.iter().map(move |rho| rho.powi(away))
+            });
+            let lasting = TensorData::new(lasting.collect(), [1, t, 1, 1, channels]);
+            foreseen * Tensor::from_data(lasting, &noisy.device())
+        };
+        let any = runs.iter().any(|run| !run.is_empty() && run.len() < t);
+        any.then(|| Tensor::cat(runs.into_iter().enumerate().map(clip).collect(), 0))
     }
 
     /// The transformer, from latent positions to latent positions; also its tokens halfway.

@@ -4,6 +4,7 @@
 //! encoder ([`TextEncoder`]) reads the caption; a diffusion transformer ([`Dit`]) predicts the velocity of a flow
 //! from noise to latents.
 
+mod camera;
 mod cells;
 mod config;
 mod denoiser;
@@ -14,6 +15,7 @@ mod text;
 mod tokenizer;
 mod vae;
 
+pub use camera::{CameraReader, MOTION, TERMS, given_run, terms};
 pub use cells::Cells;
 pub use config::{
     Config, ConfigError, DecoderConfig, Defaults, DitConfig, LatentStats, TextConfig, VaeConfig,

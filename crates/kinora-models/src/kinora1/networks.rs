@@ -1,20 +1,15 @@
 //! The networks of a model folder together.
 
+use super::camera::{foresee, in_motion};
 use super::{Config, Kinora1, SIZE_MULTIPLE, SPATIAL_COMPRESSION, Text, Tokenizer, Vae, VaeCache};
-use crate::model::{Geometry, Reading, Stride};
+use crate::model::{Geometry, Reading};
 use crate::registry::{Files, ModelError, file};
 use burn::tensor::{Device, Tensor, activation::log_softmax};
 use kinora_nn::{Init, Precision, weights};
+use std::ops::Range;
 
 /// Most frames that are painted at once: the longest clips of the training.
 const WHOLE: usize = 49;
-/// It learns from windows of as many latent frames.
-const STRIDE: Stride = Stride {
-    first: 3,
-    behind: 2,
-    ahead: 2,
-};
-
 /// The whole of `kinora-1`, ready to run.
 #[derive(Debug)]
 pub struct Networks {
@@ -97,6 +92,23 @@ impl Networks {
         self.painter.dit.forward(x, sigma, known, text, &code)
     }
 
+    /// See [`crate::Model::foresee`].
+    pub(crate) fn foresee(
+        &self,
+        latent: &Tensor<5>,
+        given: Range<usize>,
+        text: &Text,
+    ) -> Tensor<5> {
+        let code = self.vae.cells(&self.config.latent, &latent.device());
+        foresee(latent, given, &text.camera, &code)
+    }
+
+    /// See [`crate::Model::in_motion`].
+    pub(crate) fn in_motion(&self, picture: Tensor<5>, text: &Text) -> Tensor<5> {
+        let code = self.vae.cells(&self.config.latent, &picture.device());
+        in_motion(picture, &text.camera, &code)
+    }
+
     /// See [`crate::Model::plainness`].
     pub(crate) fn plainness(
         &self,
@@ -154,7 +166,7 @@ impl Config {
             multiple: SIZE_MULTIPLE,
             channels: self.vae.latent_channels,
             whole: WHOLE,
-            stride: Some(STRIDE),
+            around: true,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The text encoder: a small bidirectional transformer over word tokens, trained together with the painter.
 
+use super::camera::CameraReader;
 use super::config::TextConfig;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Int, Tensor, TensorData, module::embedding};
@@ -14,6 +15,16 @@ pub struct Text {
     pub lengths: Vec<usize>,
     /// Mean of each caption's token features, `[B, D]`; zeros for the empty prompt.
     pub pooled: Tensor<2>,
+    /// How the camera moves from a frame to the next, `[B, 12]` ([`CameraReader`]).
+    pub camera: Tensor<2>,
+}
+
+impl Text {
+    /// Of a clip of so many frames, over all of which the camera moves once as the captions have it.
+    pub fn over(self, frames: usize) -> Self {
+        let camera = self.camera / frames.saturating_sub(1).max(1) as f64;
+        Self { camera, ..self }
+    }
 }
 
 /// Reads token ids.
@@ -23,6 +34,8 @@ pub struct TextEncoder {
     position: Param<Tensor<2>>,
     blocks: Vec<Block>,
     norm: LayerNorm,
+    /// Reads how the camera moves.
+    pub camera: CameraReader,
     #[module(skip)]
     heads: usize,
 }
@@ -36,6 +49,7 @@ impl TextEncoder {
             position: init.normal([config.max_tokens, width], 0.02),
             blocks: (0..config.depth).map(|_| Block::new(width, init)).collect(),
             norm: LayerNorm::new(width, init),
+            camera: CameraReader::new(config.vocabulary, init).no_grad(),
             heads: config.heads,
         }
     }
@@ -45,7 +59,8 @@ impl TextEncoder {
         self.position.dims()[0]
     }
 
-    /// Reads a batch of captions as token ids. Longer captions than [`Self::max_tokens`] are cut.
+    /// Reads a batch of captions as token ids; the camera's motion is that over a clip of two frames ([`Text::over`]). Longer
+    /// captions than [`Self::max_tokens`] are cut.
     ///
     /// # Panics
     /// If an id is not below the vocabulary; the tokenizer gives no such id.
@@ -69,6 +84,8 @@ impl TextEncoder {
         let ids = Tensor::<2, Int>::from_data(TensorData::new(ids, [b, l]), device);
         let shares = Tensor::<3>::from_data(TensorData::new(shares, [b, l, 1]), device);
 
+        let present = shares.clone().greater_elem(0.0).float(); // (B, L, 1)
+        let camera = self.camera.forward(ids.clone(), present); // (B, 12)
         let position = self.position.val().narrow(0, 0, l).unsqueeze::<3>(); // (1, L, D)
         let mut x = embedding(self.embedding.val(), ids) + position; // (B, L, D)
         for block in &self.blocks {
@@ -80,6 +97,7 @@ impl TextEncoder {
             tokens,
             lengths,
             pooled,
+            camera,
         }
     }
 }

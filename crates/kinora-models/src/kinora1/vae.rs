@@ -29,9 +29,7 @@ const KERNEL: [usize; 3] = [3, 3, 3];
 /// The autoencoder. Pixels are -1 to 1.
 #[derive(Module, Debug)]
 pub struct Vae {
-    /// Patch to latent.
-    encode: Linear,
-    /// Latent to patch.
+    /// Latent to patch. The way to the latent is its transpose, for the code's axes are orthogonal.
     decode: Linear,
     /// The linear decoding to what it misses.
     refiner: Refiner,
@@ -65,16 +63,14 @@ impl Vae {
     pub const PATCH: usize = TEMPORAL_COMPRESSION * SPATIAL_COMPRESSION * SPATIAL_COMPRESSION * 3;
     /// Values of a patch that the refiner works on.
     pub const FINE_PATCH: usize = TEMPORAL_COMPRESSION * FINE_SIDE * FINE_SIDE * 3;
-    /// What the names of the encoder's weights begin with.
-    pub const ENCODER: &str = "encode.";
+    /// What the names of the code's weights begin with.
+    pub const CODE: &str = "decode.";
 
     /// Fresh weights from the initialiser's seed; the refiner adds nothing yet. The code is always in full precision.
     pub fn new(config: &VaeConfig, init: &mut Init) -> Self {
-        let mut code =
-            |inputs, outputs| Linear::new(inputs, outputs, init).with_precision(Precision::F32);
+        let decode = Linear::new(config.latent_channels, Self::PATCH, init);
         Self {
-            encode: code(Self::PATCH, config.latent_channels),
-            decode: code(config.latent_channels, Self::PATCH),
+            decode: decode.with_precision(Precision::F32),
             refiner: Refiner::new(&config.decoder, init),
             smoother: Smoother::new(config.latent_channels, init),
         }
@@ -85,17 +81,24 @@ impl Vae {
     /// # Panics
     /// If the code's sizes are not those of a patch and of the latent.
     pub fn with_code(mut self, code: &LinearCode) -> Self {
-        let device = self.encode.weight.device();
-        let [channels, patch] = self.encode.weight.dims();
+        let device = self.decode.weight.device();
+        let [patch, channels] = self.decode.weight.dims();
         let components = TensorData::new(code.components.clone(), [channels, patch]);
         let components = Tensor::<2>::from_data(components, &device);
         let mean = Tensor::<1>::from_data(TensorData::new(code.mean.clone(), [patch]), &device);
-        let offset = (components.clone() * mean.clone().unsqueeze::<2>()).sum_dim(1);
-        let linear = |weight, bias| Linear::of(weight, bias, Precision::F32);
-        let back = components.clone().transpose() / (code.scale * code.scale);
-        self.encode = linear(components, -offset.squeeze_dim::<1>(1));
-        self.decode = linear(back, mean);
+        let back = components.transpose() / (code.scale * code.scale);
+        self.decode = Linear::of(back, mean, Precision::F32);
         self
+    }
+
+    /// Patch to latent: the code's components `[C, P]`, and the latent of the mean patch turned round, `[C]`.
+    fn encoder(&self) -> Linear {
+        let code = self.decode.clone().no_grad();
+        let back = code.weight.val(); // (P, C)
+        let components = (back.clone() / back.square().sum_dim(0)).transpose(); // (C, P)
+        let mean = code.bias.expect("the code has a mean patch").val();
+        let offset = (components.clone() * mean.unsqueeze::<2>()).sum_dim(1);
+        Linear::of(components, -offset.squeeze_dim::<1>(1), Precision::F32)
     }
 
     /// Puts `whitening` `[p, p]`, row-major, and `bias` `[p]` before the refiner's stem, so that all it sees of a small
@@ -132,7 +135,7 @@ impl Vae {
     /// How latents, normalised as in `stats`, show in the cells of the picture, on their device.
     pub fn cells(&self, stats: &LatentStats, device: &Device) -> Cells {
         let std = Tensor::<1>::from_floats(stats.std.as_slice(), device).unsqueeze_dim::<2>(1);
-        let [decode, encode] = [&self.decode, &self.encode]
+        let [decode, encode] = [&self.decode, &self.encoder()]
             .map(|code| Tensor::from_data(code.weight.val().into_data(), device));
         Cells::new(decode, encode, std)
     }
@@ -169,7 +172,7 @@ impl Vae {
             false => repeat_first(video),
         }; // (B, 4+4k, H, W, 3)
         let patches = space_to_channels(video, SPATIAL_COMPRESSION, TEMPORAL_COMPRESSION); // (B, 1+k, H/16, W/16, P)
-        self.encode.clone().no_grad().forward(patches) // (B, 1+k, H/16, W/16, C)
+        self.encoder().forward(patches) // (B, 1+k, H/16, W/16, C)
     }
 
     /// The next latent frames of a video: any number, at least one.

@@ -303,7 +303,7 @@ impl Config {
             } else {
                 WHOLE
             },
-            stride: None,
+            around: false,
         }
     }
 }
