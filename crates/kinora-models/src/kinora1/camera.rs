@@ -228,6 +228,31 @@ mod tests {
     }
 
     #[test]
+    fn what_is_given_stays_and_the_rest_is_where_the_camera_brings_it() {
+        // A code of mean colours, and a clip of two positions of which the right one is bright.
+        const PATCH: usize = TEMPORAL_COMPRESSION * SPATIAL_COMPRESSION * SPATIAL_COMPRESSION * 3;
+        let device = Device::flex();
+        let mean = (0..PATCH * 3).map(|i| f32::from(i / 3 % 3 == i % 3)).collect();
+        let decode = Tensor::<2>::from_data(TensorData::new(mean, [PATCH, 3]), &device);
+        let encode = decode.clone().transpose() / (PATCH / 3) as f64;
+        let code = Cells::new(decode, encode, Tensor::ones([3, 1], &device));
+        let clip = [vec![9.0; 6], vec![0.0, 0.0, 0.0, 1.0, 1.0, 1.0], vec![9.0; 6]].concat();
+        let clip = Tensor::<5>::from_data(TensorData::new(clip, [1, 3, 1, 2, 3]), &device);
+        // Four pixels a frame come from the right.
+        let mut motion = [0.0; MOTION];
+        motion[0] = 4.0 / 32.0;
+        let motion = Tensor::<2>::from_data(TensorData::new(motion.to_vec(), [1, MOTION]), &device);
+        let all = foresee(&clip, 1..2, &motion, &code);
+        let all: Vec<f32> = all.try_into_vec_as().expect("flex tensors are in memory");
+        // A quarter more of the left position is bright with each of the four frames after. In the frame before, which is the
+        // clip's first, a quarter of the right one was dark yet.
+        let red: Vec<f32> = all.iter().copied().step_by(3).collect();
+        for (got, wanted) in red.iter().zip([0.0, 0.75, 0.0, 1.0, 0.625, 1.0]) {
+            assert!((got - wanted).abs() < 1e-4, "{red:?}");
+        }
+    }
+
+    #[test]
     fn earlier_frames_are_where_the_camera_came_from() {
         // From frame to frame all moves left by a pixel of 32: what shows at a place was one further right.
         let mut motion = [0.0; MOTION];
