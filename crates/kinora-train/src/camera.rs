@@ -184,8 +184,8 @@ mod tests {
         let tokenizer = tokenizer.unwrap();
         let fresh = CameraReader::new(tokenizer.len(), &mut Init::new(1, &device));
         let config = CameraConfig {
-            scenes: 200,
-            steps: 150,
+            scenes: 400,
+            steps: 600,
             batch: 32,
             learning_rate: 1e-2,
         };

@@ -60,7 +60,7 @@ pub struct SamplingArgs {
     /// How much noise fine detail begins from, 0 to 1: less is smoother, more has texture and grain
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
     pub temperature: Option<f64>,
-    /// Begin so many clips and go on with the one that shows most plainly what it should (kinora-1)
+    /// Begin so many pictures or clips and go on with the one that shows most plainly what it should (kinora-1)
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub candidates: Option<i64>,
     /// Precision of the transformer's products; that of the weights' files if not given

@@ -232,11 +232,18 @@ mod tests {
         // A code of mean colours, and a clip of two positions of which the right one is bright.
         const PATCH: usize = TEMPORAL_COMPRESSION * SPATIAL_COMPRESSION * SPATIAL_COMPRESSION * 3;
         let device = Device::flex();
-        let mean = (0..PATCH * 3).map(|i| f32::from(i / 3 % 3 == i % 3)).collect();
+        let mean = (0..PATCH * 3)
+            .map(|i| f32::from(i / 3 % 3 == i % 3))
+            .collect();
         let decode = Tensor::<2>::from_data(TensorData::new(mean, [PATCH, 3]), &device);
         let encode = decode.clone().transpose() / (PATCH / 3) as f64;
         let code = Cells::new(decode, encode, Tensor::ones([3, 1], &device));
-        let clip = [vec![9.0; 6], vec![0.0, 0.0, 0.0, 1.0, 1.0, 1.0], vec![9.0; 6]].concat();
+        let clip = [
+            vec![9.0; 6],
+            vec![0.0, 0.0, 0.0, 1.0, 1.0, 1.0],
+            vec![9.0; 6],
+        ]
+        .concat();
         let clip = Tensor::<5>::from_data(TensorData::new(clip, [1, 3, 1, 2, 3]), &device);
         // Four pixels a frame come from the right.
         let mut motion = [0.0; MOTION];
