@@ -122,8 +122,8 @@ pub(super) fn foresee(
     Tensor::cat(parts, 1)
 }
 
-/// The latent frame `[1, 1, h, w, C]` that ends in the picture that `latent` of that shape shows, which rests there and has come
-/// to rest in none of the frames before.
+/// The latent frame `[1, 1, h, w, C]` that ends in the still picture that `latent` of that shape shows, and has the camera moving
+/// towards it in the frames before.
 pub(super) fn in_motion(latent: Tensor<5>, motion: &Tensor<2>, code: &Cells) -> Tensor<5> {
     let offsets =
         (0..TEMPORAL_COMPRESSION as isize).map(|frame| frame + 1 - TEMPORAL_COMPRESSION as isize);
