@@ -7,6 +7,7 @@ use burn::tensor::Tensor;
 use kinora_diffusion::{
     Branches, FirstBlock, Guidance, Step, denoiser, from_thousand, noised, shifted,
 };
+use kinora_models::kinora1::{Clip, TEMPORAL_COMPRESSION};
 use kinora_models::{Family, Levels, Model, Text};
 use std::cell::RefCell;
 use std::ops::Range;
@@ -19,6 +20,8 @@ const UNGUIDED: f64 = 1.0;
 /// The noise level from which a clip is painted around its picture: near enough to what is foreseen for subjects to stay
 /// themselves, and far enough for them to move.
 const ONWARD: f64 = 0.65;
+/// The noise level from which a staged clip is painted over.
+const STAGED: f64 = 0.45;
 
 /// Latents of the clip that `plan` describes, the `index`-th part of the job's.
 pub(crate) fn paint(
@@ -33,8 +36,13 @@ pub(crate) fn paint(
     let own = job.conditioning.base.is_none() && job.conditioning.prompts.is_empty();
     let frames = noise.values.dims()[1];
     let previews = Previews::new(job.previews);
-    if geometry.around && known.is_none() && noise.sigma == 1.0 && frames > 1 {
-        return around(job, plan, &noise.values, &previews, on_event);
+    if geometry.around && known.is_none() && noise.sigma == 1.0 {
+        if let Some(sketch) = sketch(job, plan, frames) {
+            return over(job, plan, sketch, &noise.values, &previews, on_event);
+        }
+        if frames > 1 {
+            return around(job, plan, &noise.values, &previews, on_event);
+        }
     }
     let known = known.map(|known| match own && noise.sigma == 1.0 {
         true => known.foreseen(job, plan),
@@ -60,9 +68,45 @@ pub(crate) fn paint(
         sigma: start.sigma,
         guidance,
         known,
+        sketch: None,
     };
     let (values, _) = sample(job, plan, begun, &previews, on_event)?;
     Ok(Latents { values, sigma: 0.0 })
+}
+
+/// Paints over the `sketch` `[1, T, h, w, C]` of a clip, which the model has in mind, too (SDEdit, arXiv:2108.01073).
+/// `noise` is `[candidates, T, h, w, C]`.
+fn over(
+    job: &Job<'_>,
+    plan: &Plan,
+    sketch: Tensor<5>,
+    noise: &Tensor<5>,
+    previews: &Previews,
+    on_event: impl FnMut(Event),
+) -> Result<Latents, EngineError> {
+    let noise = noise.clone().narrow(0, 0, 1);
+    let known = Known::frames(sketch.clone(), 0..0);
+    let start = beginning(job.model, &known, &noise, STAGED);
+    let begun = Begun {
+        values: start.values,
+        noise,
+        sigma: start.sigma,
+        guidance: UNGUIDED,
+        known: None,
+        sketch: Some(sketch),
+    };
+    let (values, _) = sample(job, plan, begun, previews, on_event)?;
+    Ok(Latents { values, sigma: 0.0 })
+}
+
+/// What a clip of so many latent frames should show, if the model can stage it.
+fn sketch(job: &Job<'_>, plan: &Plan, frames: usize) -> Option<Tensor<5>> {
+    let clip = Clip {
+        size: [plan.height as usize, plan.width as usize],
+        frames: 1 + (frames - 1) * TEMPORAL_COMPRESSION,
+        fps: plan.fps.as_f64() as f32,
+    };
+    job.model.sketch(&plan.prompt, clip, plan.seed, job.device)
 }
 
 /// Paints the picture in the middle of a clip, the best of several, and then the clip around it, from what the camera makes of it
@@ -82,6 +126,7 @@ fn around(
         sigma: 1.0,
         guidance: plan.guidance,
         known: None,
+        sketch: None,
     };
     // Half of the noise is half of the way.
     let onward = Plan {
@@ -103,6 +148,7 @@ fn around(
         sigma: start.sigma,
         guidance: UNGUIDED,
         known: Some(known),
+        sketch: None,
     };
     let (values, _) = sample(job, &onward, begun, previews, |event| {
         on_event(event.among(steps, steps + more));
@@ -121,6 +167,8 @@ struct Begun {
     /// How strongly the pass insists on the prompt.
     guidance: f64,
     known: Option<Known>,
+    /// What it should show, `[1, t, h, w, C]`, if it is staged.
+    sketch: Option<Tensor<5>>,
 }
 
 /// Paints what a pass sees: the latents `[1, t, h, w, C]`, and which of the candidates they were.
@@ -133,13 +181,14 @@ fn sample(
         sigma: from,
         guidance,
         known,
+        sketch,
     }: Begun,
     previews: &Previews,
     mut on_event: impl FnMut(Event),
 ) -> Result<(Tensor<5>, usize), EngineError> {
     let model = job.model;
     let candidates = start.dims()[0];
-    let texts = RefCell::new(Texts::read(job, plan, candidates));
+    let texts = RefCell::new(Texts::read(job, plan, candidates, sketch.as_ref()));
 
     let mut caches = job
         .shortcuts
@@ -224,7 +273,7 @@ fn sample(
         let choice = (steps as f64 * CHOICE).ceil() as usize;
         let begun = follow(start, 0..choice)?;
         let plainest = plainest(job, plan, &begun, sigmas[choice], known.as_ref());
-        texts.replace(Texts::read(job, plan, 1));
+        texts.replace(Texts::read(job, plan, 1, sketch.as_ref()));
         let rest = follow(begun.narrow(0, plainest, 1), choice..steps)?;
         (rest, plainest)
     };
@@ -255,12 +304,14 @@ struct Texts {
 }
 
 impl Texts {
-    /// For so many clips of one prompt.
-    fn read(job: &Job<'_>, plan: &Plan, clips: usize) -> Self {
+    /// For so many clips of one prompt, staged as `sketch`.
+    fn read(job: &Job<'_>, plan: &Plan, clips: usize, sketch: Option<&Tensor<5>>) -> Self {
         let of = |prompt: &'_ str| vec![prompt.to_owned(); clips];
         let read = |prompts: Vec<String>| {
+            let sketch = sketch.map(|sketch| sketch.clone().repeat_dim(0, prompts.len()));
             let prompts: Vec<&str> = prompts.iter().map(String::as_str).collect();
-            job.model.read(&prompts, job.device).over(job.plan.frames)
+            let text = job.model.read(&prompts, job.device);
+            text.over(job.plan.frames).staged(sketch)
         };
         Self {
             positive: read(of(&plan.prompt)),

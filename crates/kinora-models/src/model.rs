@@ -84,6 +84,14 @@ impl Text {
             text @ Self::Wan(_) => text,
         }
     }
+
+    /// The prompts of clips that are staged so; see [`Model::sketch`].
+    pub fn staged(self, sketch: Option<Tensor<5>>) -> Self {
+        match self {
+            Self::Kinora1(text) => Self::Kinora1(Box::new(text.staged(sketch))),
+            text @ Self::Wan(_) => text,
+        }
+    }
 }
 
 /// What the chunked passes of an autoencoder remember of the past.
@@ -251,6 +259,21 @@ impl Model {
         match (self, text) {
             (Self::Kinora1(networks), Text::Kinora1(text)) => networks.in_motion(picture, text),
             _ => picture,
+        }
+    }
+
+    /// The latents `[1, T, h, w, C]` of what the clip that a prompt asks for should show, before it is painted: who is in it, where
+    /// they stand and go, and the set. `None` if the model can't stage clips, or knows nobody in the prompt.
+    pub fn sketch(
+        &self,
+        prompt: &str,
+        clip: kinora1::Clip,
+        seed: u64,
+        device: &Device,
+    ) -> Option<Tensor<5>> {
+        match self {
+            Self::Kinora1(networks) => networks.sketch(prompt, clip, seed, device),
+            Self::Wan(_) => None,
         }
     }
 

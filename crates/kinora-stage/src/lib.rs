@@ -27,6 +27,7 @@ mod subjects;
 mod texture;
 mod truth;
 mod validate;
+mod view;
 mod vocabulary;
 mod weather;
 
@@ -45,4 +46,5 @@ pub use set::{
 pub use subjects::{Extent, albedo, extent, pose, speed};
 pub use truth::{ActorTruth, Bounds, CameraPose, FrameTruth, Truth};
 pub use validate::SceneError;
+pub use view::{View, views};
 pub use vocabulary::*;

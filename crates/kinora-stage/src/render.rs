@@ -77,7 +77,7 @@ fn frame_bytes(format: &Format) -> usize {
     format.width as usize * format.height as usize * 3
 }
 
-fn check(format: &Format) -> Result<(), StageError> {
+pub(crate) fn check(format: &Format) -> Result<(), StageError> {
     let Format {
         width,
         height,

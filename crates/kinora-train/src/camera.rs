@@ -42,7 +42,10 @@ pub(crate) fn learn(
     let scenes: Vec<Scene> = (0..config.scenes)
         .map(|index| Scene::sample_training(generator(seed, Purpose::Camera, index).random()))
         .collect();
-    let motions: Vec<[f32; MOTION]> = scenes.par_iter().map(motion).collect::<Result<_, _>>()?;
+    let motions: Vec<[f32; MOTION]> = scenes
+        .par_iter()
+        .map(|scene| motion(scene, FORMAT))
+        .collect::<Result<_, _>>()?;
     let mut adam = AdamW::new(AdamWConfig {
         beta1: 0.9,
         beta2: 0.99,
@@ -89,16 +92,16 @@ fn padded(captions: &[Vec<u32>], device: &Device) -> (Tensor<2, Int>, Tensor<3>)
     )
 }
 
-/// How the camera moves over the clip of a scene, as [`CameraReader::forward`] tells it.
-fn motion(scene: &Scene) -> Result<[f32; MOTION], TrainError> {
+/// How the camera moves over the clip of a scene in a format of 25 frames, as [`CameraReader::forward`] tells it.
+pub(crate) fn motion(scene: &Scene, format: Format) -> Result<[f32; MOTION], TrainError> {
     let frame = |at: u32| -> Result<FrameTruth, TrainError> {
-        let (_, mut truth) = render_range_with_truth(scene, FORMAT, at..at + 1)?;
+        let (_, mut truth) = render_range_with_truth(scene, format, at..at + 1)?;
         Ok(truth.frames.remove(0))
     };
     let frames: Vec<FrameTruth> = LOOKED_AT.into_iter().map(frame).collect::<Result<_, _>>()?;
     let mut sum = [0.0; MOTION];
     for pair in frames.windows(2) {
-        for (sum, share) in sum.iter_mut().zip(between(&pair[0], &pair[1])) {
+        for (sum, share) in sum.iter_mut().zip(between(&pair[0], &pair[1], format)) {
             *sum += share;
         }
     }
@@ -106,8 +109,8 @@ fn motion(scene: &Scene) -> Result<[f32; MOTION], TrainError> {
 }
 
 /// Where what does not move by itself in the frame `now` is taken from in the one `before`: the least squares of the polynomial.
-fn between(before: &FrameTruth, now: &FrameTruth) -> [f32; MOTION] {
-    let (width, height) = (FORMAT.width, FORMAT.height);
+fn between(before: &FrameTruth, now: &FrameTruth, format: Format) -> [f32; MOTION] {
+    let (width, height) = (format.width, format.height);
     let mut normal = [0.0; TERMS * TERMS];
     let mut sides = [[0.0; TERMS]; 2];
     for (x, y) in (0..height).flat_map(|y| (0..width).map(move |x| (x, y))) {
@@ -161,7 +164,7 @@ mod tests {
 
     #[test]
     fn moves_are_measured_as_what_they_are() {
-        let of = |camera_move| motion(&filmed(camera_move)).unwrap();
+        let of = |camera_move| motion(&filmed(camera_move), FORMAT).unwrap();
         assert!(
             of(CameraMove::Static)
                 .iter()

@@ -144,6 +144,11 @@ impl Clips {
         &self.labels[clip as usize]
     }
 
+    /// The frame of its whole clip that a clip begins with.
+    pub(crate) fn first_frame(&self, clip: u64) -> u32 {
+        first_frame(&self.bucket, clip)
+    }
+
     /// Frames of a clip, RGB8, one after the other.
     pub fn frames(&self, clip: u64, frames: Range<usize>) -> Result<Vec<u8>, TrainError> {
         let size = self.bucket.frame_bytes();
@@ -175,6 +180,12 @@ fn label(bucket: &Bucket, index: u64) -> Label {
     Label { scene }
 }
 
+/// Where in its whole clip a record begins, chosen by its index.
+fn first_frame(bucket: &Bucket, index: u64) -> u32 {
+    let mut rng = generator(bucket.seed, Purpose::Crop, index);
+    rng.random_range(0..=bucket.of - bucket.frames) as u32
+}
+
 /// The pixels and cells of a clip, or of the part of it that the bucket keeps, from a frame chosen by the index.
 fn film(bucket: &Bucket, index: u64, scene: &Scene) -> Result<Vec<u8>, TrainError> {
     let format = Format {
@@ -183,8 +194,7 @@ fn film(bucket: &Bucket, index: u64, scene: &Scene) -> Result<Vec<u8>, TrainErro
         frames: bucket.of as u32,
         fps: bucket.fps,
     };
-    let start = generator(bucket.seed, Purpose::Crop, index)
-        .random_range(0..=bucket.of - bucket.frames) as u32;
+    let start = first_frame(bucket, index);
     let range = start..start + bucket.frames as u32;
     let (render, truth) = render_range_with_truth(scene, format, range)?;
     let cells = truth

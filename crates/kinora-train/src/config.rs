@@ -1,7 +1,9 @@
 //! Configuration files of training, as typed values. Every field is required; unknown ones are refused.
 
 use crate::{error::TrainError, run::LoopConfig};
-use kinora_models::kinora1::{Config, Defaults, DitConfig, LatentStats, TextConfig, VaeConfig};
+use kinora_models::kinora1::{
+    Config, Defaults, DitConfig, LatentStats, TextConfig, VaeConfig, cast::CastConfig,
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::path::{Path, PathBuf};
 
@@ -175,7 +177,12 @@ impl ModelConfig {
     ///
     /// # Errors
     /// [`TrainError::Config`] if a size is out of range.
-    pub fn complete(&self, vocabulary: usize, latent: LatentStats) -> Result<Config, TrainError> {
+    pub fn complete(
+        &self,
+        vocabulary: usize,
+        latent: LatentStats,
+        cast: Option<CastConfig>,
+    ) -> Result<Config, TrainError> {
         let Self {
             name,
             licence,
@@ -203,6 +210,7 @@ impl ModelConfig {
             vae,
             text,
             dit,
+            cast,
             latent,
             defaults,
         };
@@ -306,6 +314,32 @@ pub struct DitTraining {
     pub sheet_steps: u32,
 }
 
+/// How the cast of a model is trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CastTraining {
+    /// Folder of the run.
+    pub run: PathBuf,
+    /// The model folder that the cast is for.
+    pub start: PathBuf,
+    /// Whether the cast begins anew, as it must in a model without one.
+    pub fresh: bool,
+    /// Seed of the weights, the scenes and all that is drawn.
+    pub seed: u64,
+    /// How long and how fast.
+    pub training: LoopConfig,
+    /// Scenes whose layout is learned from.
+    pub scenes: u64,
+    /// Scenes of which the actors are pictured.
+    pub pictures: u64,
+    /// Portraits, layouts and captions of a batch.
+    pub portraits: usize,
+    /// See [`Self::portraits`].
+    pub layouts: usize,
+    /// See [`Self::portraits`].
+    pub captions: usize,
+}
+
 /// One kind of batch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -331,6 +365,9 @@ pub struct FlowConfig {
     pub caption_dropout: f64,
     /// How often a caption is a few words, a sentence, a paragraph, relative to each other.
     pub caption_lengths: [f64; 3],
+    /// Share of the samples of which nothing is given that are staged by the model's cast, if it has one, so that the painter
+    /// learns to paint over its sketches.
+    pub sketched: f64,
     /// Mean of the normal variable whose logistic is the noise level (Esser et al., 2024).
     pub sigma_mean: f64,
     /// Its deviation.

@@ -17,6 +17,7 @@ use crate::{
     random::{Purpose, generator, stream},
     recognition,
     run::{Event, Loss, Part, Task},
+    sketch::sketch,
 };
 use burn::{
     module::Module,
@@ -59,6 +60,8 @@ struct Samples {
     actors: Tensor<5>,
     /// The positions that are given, `[B, T, h, w, 1]`, if there are any.
     known: Option<Tensor<5>>,
+    /// What those of which nothing is given should show, `[B, T, h, w, C]`, if any is staged.
+    sketch: Option<Tensor<5>>,
 }
 
 /// Trains the text encoder and the transformer.
@@ -93,12 +96,13 @@ impl DitTask {
         let shares = flow.caption_lengths;
         let share = |share: f64| (0.0..=1.0).contains(&share);
         if !share(flow.caption_dropout)
+            || !share(flow.sketched)
             || !config.batches.iter().all(|batch| share(batch.given))
             || shares.iter().any(|share| *share < 0.0)
             || shares.iter().sum::<f64>() <= 0.0
         {
             return Err(TrainError::Config(format!(
-                "{flow:?}: caption_dropout and each batch's given are 0 to 1, and some caption_lengths are above 0"
+                "{flow:?}: caption_dropout, sketched and each batch's given are 0 to 1, and some caption_lengths are above 0"
             )));
         }
         let vae = export::read_vae(model, &config.vae)?;
@@ -138,16 +142,19 @@ impl DitTask {
                 "there must be at least one kind of batch".into(),
             ));
         }
-        let (words, stats) = match &config.start {
-            Some(folder) => export::read_words_and_statistics(folder)?,
+        let (words, stats, cast) = match &config.start {
+            Some(folder) => {
+                let (words, Config { latent, cast, .. }) = export::read_words_and_config(folder)?;
+                (words, latent, cast)
+            }
             None => {
                 let path = config.latents.join("statistics.json");
-                (vocabulary(), latents::statistics(&sources, &path)?)
+                (vocabulary(), latents::statistics(&sources, &path)?, None)
             }
         };
         let tokenizer =
             Tokenizer::new(words.clone()).map_err(|error| TrainError::Config(error.to_string()))?;
-        let model = model.complete(words.len(), stats)?;
+        let model = model.complete(words.len(), stats, cast)?;
         let order = Order::new(config.seed, shares);
         let device = Device::flex().autodiff();
         Ok(Self {
@@ -173,6 +180,7 @@ impl DitTask {
         if let Some(folder) = &self.config.start {
             kinora1 = weights::load_file(kinora1, &folder.join(file::DIT))?;
         }
+        kinora1.cast = kinora1.cast.map(Module::no_grad); // it learns by itself
         if self.config.camera.steps > 0 {
             let reader = CameraReader::new(self.words.len(), &mut init);
             let (camera, seed) = (&self.config.camera, self.config.seed);
@@ -251,7 +259,13 @@ impl DitTask {
     }
 
     /// Part of the clips of `step`.
-    fn samples(&self, batch: &Batch, step: u64, part: Part) -> Result<Samples, TrainError> {
+    fn samples(
+        &self,
+        model: &Pupil,
+        batch: &Batch,
+        step: u64,
+        part: Part,
+    ) -> Result<Samples, TrainError> {
         let kind = &self.config.batches[batch.source];
         let (clips, cache) = &self.sources[batch.source];
         let stats = &self.model.latent;
@@ -260,7 +274,7 @@ impl DitTask {
         let length = self.length(step);
         let (mut clean, mut captions, mut classes) = (Vec::new(), Vec::new(), Vec::new());
         let (mut places, mut cells) = (Targets::default(), Targets::default());
-        let (mut actors, mut known) = (Vec::new(), Vec::new());
+        let (mut actors, mut known, mut sketches) = (Vec::new(), Vec::new(), Vec::new());
         let records = &batch.records[part.range(batch.records.len())];
         for &(record, pass) in records {
             let index = (pass << 32 | record) << 8 | batch.source as u64;
@@ -283,11 +297,19 @@ impl DitTask {
             let mut rng = generator(self.config.seed, Purpose::Given, index);
             // A clip begins with a single frame, what goes on from it with a latent frame that was there before.
             let before = usize::from(start > 0);
+            let asked = rng.random_bool(kind.given);
             known.extend(vec![1.0; before * h * w]);
-            known.extend(match rng.random_bool(kind.given) {
+            known.extend(match asked {
                 true => given(&mut rng, [t - before, h, w]),
                 false => vec![0.0; (t - before) * h * w],
             });
+            let cast = (model.kinora1.cast.as_ref())
+                .filter(|_| before == 0 && !asked && rng.random_bool(self.config.flow.sketched));
+            let sketch = match cast {
+                Some(cast) => sketch(cast, &self.vae, clips, record, &Device::flex())?,
+                None => None,
+            };
+            sketches.push(sketch.map(|sketch| floats(sketch.narrow(1, 0, t))));
         }
         let samples = records.len();
         let maps = [samples, t, h, w, 1];
@@ -300,6 +322,26 @@ impl DitTask {
             cells,
             actors: self.tensor(actors, maps),
             known: some.then(|| self.tensor(known, maps)),
+            sketch: self.sketches(sketches, [samples, t, h, w, channels]),
+        })
+    }
+
+    /// Sketches as one normalised tensor of `shape`, zeros where there is none; nothing if there is none at all.
+    fn sketches(&self, sketches: Vec<Option<Vec<f32>>>, shape: [usize; 5]) -> Option<Tensor<5>> {
+        sketches.iter().any(Option::is_some).then(|| {
+            let stats = &self.model.latent;
+            let one = shape[1..].iter().product();
+            let normalised = |sketch: Option<Vec<f32>>| match sketch {
+                None => vec![0.0; one],
+                Some(sketch) => {
+                    let channels = stats.mean.iter().zip(&stats.std).cycle();
+                    let values = sketch.into_iter().zip(channels);
+                    values
+                        .map(|(value, (mean, std))| (value - mean) / std)
+                        .collect()
+                }
+            };
+            self.tensor(sketches.into_iter().flat_map(normalised).collect(), shape)
         })
     }
 
@@ -319,7 +361,8 @@ impl DitTask {
             cells,
             actors,
             known,
-        } = self.samples(batch, step, part)?;
+            sketch,
+        } = self.samples(model, batch, step, part)?;
         let index = part.index_at(step);
         let (samples, seed, flow) = (captions.len(), self.config.seed, &self.config.flow);
         let noise = noise::normal(
@@ -343,6 +386,7 @@ impl DitTask {
 
         let whole = self.sources[batch.source].0.bucket.of;
         let text = (model.kinora1.text.forward(&captions, &self.device)).over(whole);
+        let text = text.staged(sketch);
         let x = noised(clean.clone(), noise.clone(), sigma.clone() * open.clone()); // (B, T, h, w, C)
         let answer = (model.kinora1.dit).answer(
             x,

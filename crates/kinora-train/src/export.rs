@@ -8,7 +8,7 @@ use crate::{
 use burn::tensor::Device;
 use kinora_diffusion::{ParseSamplerError, Sampler};
 use kinora_models::{
-    kinora1::{Config, Defaults, Kinora1, LatentStats, Vae},
+    kinora1::{Config, Defaults, Kinora1, Vae},
     registry::file,
 };
 use kinora_nn::{
@@ -50,13 +50,11 @@ pub fn read_vae(model: &ModelConfig, folder: &Path) -> Result<Vae, TrainError> {
     Ok(weights::load_file(fresh, &folder.join(file::VAE))?)
 }
 
-/// The words and the latent statistics of a whole model folder, for training that goes on from it.
-pub(crate) fn read_words_and_statistics(
-    folder: &Path,
-) -> Result<(Vec<String>, LatentStats), TrainError> {
+/// The words and the configuration of a whole model folder, for training that goes on from it.
+pub(crate) fn read_words_and_config(folder: &Path) -> Result<(Vec<String>, Config), TrainError> {
     let config: Config = read_json("model configuration", &folder.join(file::CONFIG))?;
     let words = read_json("vocabulary", &folder.join(file::VOCABULARY))?;
-    Ok((words, config.latent))
+    Ok((words, config))
 }
 
 /// A short mark of the code's weights, so that latents of others are told apart (FNV-1a, 64 bits). The refiner does

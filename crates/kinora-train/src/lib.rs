@@ -3,6 +3,7 @@
 
 mod attributes;
 mod camera;
+pub mod cast;
 mod characters;
 mod checkpoint;
 mod clips;
@@ -35,7 +36,9 @@ pub mod repertoire;
 mod run;
 mod schedule;
 mod shards;
+mod sketch;
 pub mod stage;
+mod staged;
 pub mod vae;
 
 pub use attributes::Attribute;

@@ -28,6 +28,10 @@ pub(crate) enum Purpose {
     Copies = 9,
     /// Scenes and captions that teach how words move the camera.
     Camera = 10,
+    /// Scenes whose layout the cast learns from.
+    Staging = 11,
+    /// Scenes whose actors the cast learns to imagine.
+    Portrait = 12,
 }
 
 /// The stream of one purpose at one index (a step, a clip, a pass).

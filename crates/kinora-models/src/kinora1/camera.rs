@@ -170,7 +170,7 @@ fn moved(
 
 /// Where each pixel of the frames that are so much later than one comes from in that one, as pixels further right and down,
 /// `[H, W, offsets, 2]`. `motion` is that of one frame, in widths and heights of the frame.
-fn field(motion: &[f32], [height, width]: [usize; 2], offsets: &[isize]) -> Vec<f32> {
+pub(super) fn field(motion: &[f32], [height, width]: [usize; 2], offsets: &[isize]) -> Vec<f32> {
     let (across, down) = motion.split_at(TERMS);
     let size = [width as f32, height as f32];
     let follow = |[x, y]: [f32; 2], direction: f32| {

@@ -1,5 +1,6 @@
 //! The configuration of a `kinora-1` model folder: sizes of its three networks, latent statistics, defaults.
 
+use super::cast::CastConfig;
 use serde::{Deserialize, Serialize};
 
 /// One model folder's `config.json`. Every field is required.
@@ -16,6 +17,8 @@ pub struct Config {
     pub text: TextConfig,
     /// The diffusion transformer.
     pub dit: DitConfig,
+    /// The networks that stage a scene, if there are any.
+    pub cast: Option<CastConfig>,
     /// What brings latents to zero mean and unit scale.
     pub latent: LatentStats,
     /// What `generate` does when a flag is not given.
@@ -186,6 +189,15 @@ impl Config {
         for (field, value, most) in sizes {
             if value == 0 || value > most {
                 return Err(out_of_range(field, value, "above 0 and of a sensible size"));
+            }
+        }
+        for classes in self.cast.iter().flat_map(CastConfig::classes) {
+            if classes == 0 || classes > 1024 {
+                return Err(out_of_range(
+                    "cast",
+                    classes,
+                    "above 0 and of a sensible size",
+                ));
             }
         }
         for (field, width, heads) in [

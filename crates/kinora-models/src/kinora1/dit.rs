@@ -164,7 +164,11 @@ impl Dit {
             None => whole.clone(),                                // of each position
             Some(known) => (1.0 - known.clone()) * whole.clone(), // (B, T, h, w, 1)
         };
-        let expected = (known.as_ref()).and_then(|known| self.expected(&noisy, known, text, code));
+        let of_given = (known.as_ref()).and_then(|known| self.expected(&noisy, known, text, code));
+        let expected = match (of_given, text.sketch.clone()) {
+            (Some(given), Some(sketch)) => Some(given + sketch), // of each clip one is zero
+            (given, sketch) => given.or(sketch),
+        };
         let seen = denoise(&noisy, &level, expected, &self.spread, &self.persistence);
         let time = self
             .time_out
@@ -417,7 +421,7 @@ fn unflat(x: Tensor<3>, [b, t, h, w]: [usize; 4]) -> Tensor<5> {
 }
 
 /// Rows of `[B, K, D]` as `K` tensors `[B, D]`.
-fn split<const K: usize>(x: Tensor<3>) -> [Tensor<2>; K] {
+pub(super) fn split<const K: usize>(x: Tensor<3>) -> [Tensor<2>; K] {
     std::array::from_fn(|i| x.clone().narrow(1, i, 1).squeeze_dim::<2>(1))
 }
 

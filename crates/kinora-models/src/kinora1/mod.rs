@@ -4,7 +4,9 @@
 //! encoder ([`TextEncoder`]) reads the caption; a diffusion transformer ([`Dit`]) predicts the velocity of a flow
 //! from noise to latents.
 
+mod animatic;
 mod camera;
+pub mod cast;
 mod cells;
 mod config;
 mod denoiser;
@@ -15,6 +17,7 @@ mod text;
 mod tokenizer;
 mod vae;
 
+pub use animatic::{Animatic, Clip, Seen};
 pub use camera::{CameraReader, MOTION, TERMS, given_run, terms};
 pub use cells::Cells;
 pub use config::{
@@ -29,6 +32,7 @@ pub use tokenizer::{Encoded, Tokenizer, TokenizerError};
 pub use vae::{LinearCode, Vae, VaeCache};
 
 use burn::module::Module;
+use cast::Cast;
 use kinora_nn::Init;
 
 /// Pixels across or down that one latent position stands for.
@@ -50,6 +54,8 @@ pub struct Kinora1 {
     pub text: TextEncoder,
     /// Predicts the velocity.
     pub dit: Dit,
+    /// Stages the scene before it is painted, in a model that has learned to.
+    pub cast: Option<Cast>,
 }
 
 impl Kinora1 {
@@ -58,6 +64,7 @@ impl Kinora1 {
         Self {
             text: TextEncoder::new(&config.text, init),
             dit: Dit::new(&config.dit, &config.latent, config.text.width, init),
+            cast: (config.cast.as_ref()).map(|cast| Cast::new(cast, config.text.vocabulary, init)),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The networks of a model folder together.
 
+use super::animatic::{Animatic, Clip};
 use super::camera::{foresee, in_motion};
 use super::{Config, Kinora1, SIZE_MULTIPLE, SPATIAL_COMPRESSION, Text, Tokenizer, Vae, VaeCache};
 use crate::model::{Geometry, Reading};
@@ -107,6 +108,25 @@ impl Networks {
     pub(crate) fn in_motion(&self, picture: Tensor<5>, text: &Text) -> Tensor<5> {
         let code = self.vae.cells(&self.config.latent, &picture.device());
         in_motion(picture, &text.camera, &code)
+    }
+
+    /// See [`crate::Model::sketch`].
+    pub(crate) fn sketch(
+        &self,
+        prompt: &str,
+        clip: Clip,
+        seed: u64,
+        device: &Device,
+    ) -> Option<Tensor<5>> {
+        let cast = self.painter.cast.as_ref()?;
+        let mut ids = self.tokenizer.encode(prompt).ids;
+        ids.truncate(self.config.text.max_tokens);
+        let facts = cast.reader.cast(&[ids], device).remove(0);
+        if facts.roles.is_empty() {
+            return None;
+        }
+        let video = Animatic::new(cast, &facts, clip, seed, device).video(device);
+        Some(self.encode_chunk(video, &mut VaeCache::default()))
     }
 
     /// See [`crate::Model::plainness`].

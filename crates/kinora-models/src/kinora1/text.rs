@@ -17,6 +17,9 @@ pub struct Text {
     pub pooled: Tensor<2>,
     /// How the camera moves from a frame to the next, `[B, 12]` ([`CameraReader`]).
     pub camera: Tensor<2>,
+    /// What the clips should show before they are painted, as normalised latents `[B, T, h, w, C]`, if they are staged; zeros for
+    /// those that are not.
+    pub sketch: Option<Tensor<5>>,
 }
 
 impl Text {
@@ -24,6 +27,11 @@ impl Text {
     pub fn over(self, frames: usize) -> Self {
         let camera = self.camera / frames.saturating_sub(1).max(1) as f64;
         Self { camera, ..self }
+    }
+
+    /// Of clips that are staged so.
+    pub fn staged(self, sketch: Option<Tensor<5>>) -> Self {
+        Self { sketch, ..self }
     }
 }
 
@@ -98,6 +106,7 @@ impl TextEncoder {
             lengths,
             pooled,
             camera,
+            sketch: None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Properties of the networks that hold for any weights, on small random ones.
 
+mod cast;
 mod layouts;
 mod lora;
 mod wan;
@@ -7,9 +8,15 @@ mod wan;
 use burn::tensor::{Device, Tensor, TensorData};
 use kinora_models::kinora1::{
     Cells, Config, ConfigError, DecoderConfig, Defaults, DitConfig, Kinora1, LatentStats,
-    TextConfig, Vae, VaeCache, VaeConfig,
+    TextConfig, Vae, VaeCache, VaeConfig, cast::CastConfig,
 };
 use kinora_nn::{Init, noise};
+
+const CAST: CastConfig = CastConfig {
+    role: [3, 2, 4, 2],
+    scenery: [2, 2, 3, 2],
+    shot: [3, 2, 2, 4],
+};
 
 fn config() -> Config {
     let decoder = DecoderConfig {
@@ -43,6 +50,7 @@ fn config() -> Config {
             cell_depth: 1,
             names: [27, 12],
         },
+        cast: Some(CAST),
         latent: LatentStats {
             mean: vec![0.0; 4],
             std: vec![1.0; 4],

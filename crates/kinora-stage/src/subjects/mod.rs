@@ -146,6 +146,11 @@ pub fn pose(actor: &Actor, seed: u64, t: f32) -> Vec<Part> {
     parts
 }
 
+/// Where in its movements the actor of a seed begins, 0 to 1.
+pub(crate) fn phase(seed: u64) -> f32 {
+    Traits::of(seed).phase
+}
+
 fn drives_itself(subject: Subject) -> bool {
     matches!(
         subject,

@@ -11,9 +11,10 @@ use kinora_nn::{Precision, weights};
 use kinora_train::{
     ClipCache, Control, Entry, Event, LoopConfig, OptimiserConfig, Outcome, RunFolder, Schedule,
     Task,
+    cast::CastTask,
     config::{
-        AttributesConfig, BatchConfig, Bucket, CameraConfig, CropConfig, DataConfig, DitTraining,
-        FlowConfig, ModelConfig, Split, TextShape, VaeLossConfig, VaeTraining,
+        AttributesConfig, BatchConfig, Bucket, CameraConfig, CastTraining, CropConfig, DataConfig,
+        DitTraining, FlowConfig, ModelConfig, Split, TextShape, VaeLossConfig, VaeTraining,
     },
     dit::DitTask,
     read_journal, run,
@@ -329,6 +330,7 @@ fn a_paused_transformer_resumes_exactly_and_its_export_loads() {
         flow: FlowConfig {
             caption_dropout: 0.3,
             caption_lengths: [1.0, 1.0, 1.0],
+            sketched: 0.5,
             sigma_mean: 0.0,
             sigma_deviation: 1.0,
             sigma_shift: 2.0,
@@ -409,4 +411,53 @@ fn a_paused_transformer_resumes_exactly_and_its_export_loads() {
     let report = evaluate(&model.vae, &clips, 3, None).unwrap();
     assert_eq!(report.all.clips, 3);
     assert!(report.all.psnr > 3.0 && report.all.ssim < 1.0);
+
+    the_cast_learns_and_leaves_the_rest_alone(root, &paused.join("model"));
+}
+
+fn the_cast_learns_and_leaves_the_rest_alone(root: &Path, model: &Path) {
+    let config = |start: &Path, fresh| CastTraining {
+        run: root.join("cast"),
+        start: start.to_path_buf(),
+        fresh,
+        seed: 4,
+        training: training(),
+        scenes: 6,
+        pictures: 8,
+        portraits: 2,
+        layouts: 4,
+        captions: 3,
+    };
+    let (first, second) = (root.join("cast"), root.join("on"));
+    for (run, config) in [
+        (&first, config(model, true)),
+        (&second, config(&first.join("model"), false)),
+    ] {
+        let mut task = CastTask::new(config).unwrap();
+        task.gather(&mut |_| ()).unwrap();
+        let fresh = task.fresh();
+        let outcome = train(&mut task, fresh, run, false, &mut |_| ());
+        assert_eq!(outcome, Outcome::Finished);
+    }
+    assert!(first.join("sheets/portraits-000006.png").exists());
+    let bytes = [
+        model.to_path_buf(),
+        first.join("model"),
+        second.join("model"),
+    ]
+    .map(|folder| std::fs::read(folder.join(file::DIT)).unwrap());
+    let [before, first, second] = bytes.each_ref().map(|bytes| weights::read(bytes).unwrap());
+    for (name, tensor) in &before.tensors {
+        assert!(*tensor == first.tensors[name], "{name} is not the cast's");
+    }
+    for (name, tensor) in &second.tensors {
+        let measured = name == "cast.blocking.statistics";
+        let learned = name.starts_with("cast.") && !measured;
+        assert_eq!(learned, *tensor != first.tensors[name], "{name}");
+    }
+    let staged = ModelFiles::open(root.join("on/model").to_str().unwrap()).unwrap();
+    let Model::Kinora1(staged) = staged.load(Precision::F32, &Device::flex()).unwrap() else {
+        panic!("training exports its own family");
+    };
+    assert!(staged.painter.cast.is_some());
 }

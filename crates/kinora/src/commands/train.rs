@@ -6,7 +6,10 @@ use clap::{Args, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use kinora_train::{
     ClipCache, Control, Event, LoopConfig, Outcome, Progress, RunFolder, Task,
-    config::{self, DataConfig, DitTraining, ModelConfig, RecogniserTraining, VaeTraining},
+    cast::CastTask,
+    config::{
+        self, CastTraining, DataConfig, DitTraining, ModelConfig, RecogniserTraining, VaeTraining,
+    },
     dit::DitTask,
     recognition::RecogniserTask,
     run,
@@ -52,6 +55,10 @@ enum What {
   kinora train dit --config configs/dit.toml
   kinora train dit --config configs/dit.toml --resume --minutes 90")]
     Dit(RunArgs),
+    /// Train the networks that stage a scene before it is painted
+    #[command(after_help = "Examples:
+  kinora train cast --config configs/cast.toml")]
+    Cast(RunArgs),
     /// Train the recogniser that `kinora eval stage` measures with
     #[command(after_help = "Examples:
   kinora train recogniser --config configs/recogniser.toml")]
@@ -88,6 +95,7 @@ struct RunArgs {
 enum Kind {
     Vae,
     Dit,
+    Cast,
     Recogniser,
 }
 
@@ -110,6 +118,12 @@ pub fn train(args: TrainArgs) -> Result<()> {
             let fresh = task.task.fresh()?;
             task.train(fresh, &run, &stop, &mut display)?;
         }
+        What::Cast(run) => {
+            let mut task = Prepared::cast(&run.config)?;
+            (task.task).gather(&mut |event| display.show(event))?;
+            let fresh = task.task.fresh();
+            task.train(fresh, &run, &stop, &mut display)?;
+        }
         What::Recogniser(run) => {
             let mut task = Prepared::recogniser(&run.config, &stop, &mut display)?;
             let fresh = task.task.fresh()?;
@@ -122,6 +136,15 @@ pub fn train(args: TrainArgs) -> Result<()> {
         } => {
             let task = Prepared::recogniser(&config, &stop, &mut display)?;
             let fresh = task.task.fresh()?;
+            task.export(fresh, to)?;
+        }
+        What::Export {
+            kind: Kind::Cast,
+            config,
+            to,
+        } => {
+            let task = Prepared::cast(&config)?;
+            let fresh = task.task.fresh();
             task.export(fresh, to)?;
         }
         What::Export {
@@ -186,6 +209,23 @@ impl Prepared<DitTask> {
         let (folder, training) = (RunFolder::new(&config.run), config.training);
         Ok(Self {
             task: DitTask::new(config, &model, &clips, stop, &mut show)?,
+            folder,
+            training,
+            description,
+        })
+    }
+}
+
+impl Prepared<CastTask> {
+    fn cast(config: &Path) -> Result<Self> {
+        let config: CastTraining = config::read(config)?;
+        let description = serde_json::json!({
+            "training": serde_json::to_value(&config)?,
+            "version": env!("CARGO_PKG_VERSION"),
+        });
+        let (folder, training) = (RunFolder::new(&config.run), config.training);
+        Ok(Self {
+            task: CastTask::new(config)?,
             folder,
             training,
             description,

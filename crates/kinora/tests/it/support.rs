@@ -3,6 +3,7 @@
 use kinora_engine::Device;
 use kinora_models::kinora1::{
     Config, DecoderConfig, Defaults, DitConfig, Kinora1, LatentStats, TextConfig, Vae, VaeConfig,
+    cast::CastConfig,
 };
 use kinora_models::registry::file;
 use kinora_nn::Init;
@@ -147,6 +148,11 @@ fn tiny_config() -> Config {
             cell_depth: 1,
             names: [27, 12],
         },
+        cast: Some(CastConfig {
+            role: [3, 2, 4, 2],
+            scenery: [2, 2, 3, 2],
+            shot: [3, 2, 2, 4],
+        }),
         latent: LatentStats {
             mean: vec![0.1; 4],
             std: vec![0.9; 4],
