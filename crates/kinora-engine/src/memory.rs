@@ -299,6 +299,11 @@ fn reading(part: &Plan, geometry: Geometry, config: &Config, frames: u64) -> Sta
 /// Values for each cell of 4 x 4 pixels of kinora-1's view of the picture: four frames of it and of its gates, some times.
 const PIXELS: u64 = 9 * 192;
 
+/// Bytes of portraits, and for a pixel of a frame, that a sketch takes: four copies of the clip while it is encoded, the portraits
+/// that are imagined at once.
+const SKETCHED: u64 = 64 << 20;
+const SKETCH: u64 = 4 * 3 * F32;
+
 /// The stages of kinora-1, whose weights are all there; they take seconds, which are not foreseen.
 fn kinora1(
     part: &Plan,
@@ -329,11 +334,15 @@ fn kinora1(
     let chunk = decode_frames(part, geometry).min(latent_frames(part.frames as usize)) as u64;
     let pixels = chunk * 4 * u64::from(part.width) * u64::from(part.height) * 3;
     let refining = refiner(&config.vae.decoder, chunk * h * w, h * w);
+    let latents = (4 * batch * at_once + (5 + candidates) * t) * h * w * channels;
+    // A sketch comes before the first step: portraits, and a clip that is put together of them and encoded.
+    let frames = u64::from(part.frames);
+    let sketch = match config.cast.is_some() && !pictures {
+        true => SKETCHED + SKETCH * frames * u64::from(part.width) * u64::from(part.height),
+        false => 0,
+    };
     vec![
-        Stage::plain(
-            "sampling",
-            (network + (4 * batch * at_once + (5 + candidates) * t) * h * w * channels) * F32,
-        ),
+        Stage::plain("sampling", ((network + latents) * F32).max(sketch)),
         Stage::plain(DECODING, (refining + 3 * pixels) * F32),
     ]
 }

@@ -7,7 +7,7 @@ use burn::tensor::Tensor;
 use kinora_diffusion::{
     Branches, FirstBlock, Guidance, Step, denoiser, from_thousand, noised, shifted,
 };
-use kinora_models::kinora1::{Clip, TEMPORAL_COMPRESSION};
+use kinora_models::kinora1::{Animatic, Clip, TEMPORAL_COMPRESSION};
 use kinora_models::{Family, Levels, Model, Text};
 use std::cell::RefCell;
 use std::ops::Range;
@@ -20,8 +20,8 @@ const UNGUIDED: f64 = 1.0;
 /// The noise level from which a clip is painted around its picture: near enough to what is foreseen for subjects to stay
 /// themselves, and far enough for them to move.
 const ONWARD: f64 = 0.65;
-/// The noise level from which a staged clip is painted over.
-const STAGED: f64 = 0.45;
+/// The same over a sketch, which has those who move already.
+const SKETCHED: f64 = 0.5;
 
 /// Latents of the clip that `plan` describes, the `index`-th part of the job's.
 pub(crate) fn paint(
@@ -34,15 +34,9 @@ pub(crate) fn paint(
     let noise = noise(job, plan, index);
     let geometry = job.model.geometry();
     let own = job.conditioning.base.is_none() && job.conditioning.prompts.is_empty();
-    let frames = noise.values.dims()[1];
     let previews = Previews::new(job.previews);
     if geometry.around && known.is_none() && noise.sigma == 1.0 {
-        if let Some(sketch) = sketch(job, plan, frames) {
-            return over(job, plan, sketch, &noise.values, &previews, on_event);
-        }
-        if frames > 1 {
-            return around(job, plan, &noise.values, &previews, on_event);
-        }
+        return around(job, plan, &noise.values, &previews, on_event);
     }
     let known = known.map(|known| match own && noise.sigma == 1.0 {
         true => known.foreseen(job, plan),
@@ -74,43 +68,9 @@ pub(crate) fn paint(
     Ok(Latents { values, sigma: 0.0 })
 }
 
-/// Paints over the `sketch` `[1, T, h, w, C]` of a clip, which the model has in mind, too (SDEdit, arXiv:2108.01073).
-/// `noise` is `[candidates, T, h, w, C]`.
-fn over(
-    job: &Job<'_>,
-    plan: &Plan,
-    sketch: Tensor<5>,
-    noise: &Tensor<5>,
-    previews: &Previews,
-    on_event: impl FnMut(Event),
-) -> Result<Latents, EngineError> {
-    let noise = noise.clone().narrow(0, 0, 1);
-    let known = Known::frames(sketch.clone(), 0..0);
-    let start = beginning(job.model, &known, &noise, STAGED);
-    let begun = Begun {
-        values: start.values,
-        noise,
-        sigma: start.sigma,
-        guidance: UNGUIDED,
-        known: None,
-        sketch: Some(sketch),
-    };
-    let (values, _) = sample(job, plan, begun, previews, on_event)?;
-    Ok(Latents { values, sigma: 0.0 })
-}
-
-/// What a clip of so many latent frames should show, if the model can stage it.
-fn sketch(job: &Job<'_>, plan: &Plan, frames: usize) -> Option<Tensor<5>> {
-    let clip = Clip {
-        size: [plan.height as usize, plan.width as usize],
-        frames: 1 + (frames - 1) * TEMPORAL_COMPRESSION,
-        fps: plan.fps.as_f64() as f32,
-    };
-    job.model.sketch(&plan.prompt, clip, plan.seed, job.device)
-}
-
 /// Paints the picture in the middle of a clip, the best of several, and then the clip around it, from what the camera makes of it
-/// (compare Emu Video, arXiv:2311.10709, which begins with a picture). `noise` is `[candidates, T, h, w, C]`.
+/// (compare Emu Video, arXiv:2311.10709, which begins with a picture). Where the model can stage the clip, both are painted over its
+/// sketch (SDEdit, arXiv:2108.01073), the clip over one before the set that is painted. `noise` is `[candidates, T, h, w, C]`.
 fn around(
     job: &Job<'_>,
     plan: &Plan,
@@ -120,14 +80,24 @@ fn around(
 ) -> Result<Latents, EngineError> {
     let frames = noise.dims()[1];
     let middle = frames / 2;
+    let animatic = stage(job, plan, frames);
+    let sketch = |picture, frames| {
+        let animatic = animatic.as_ref()?;
+        Some(job.model.sketch(animatic, picture, frames, job.device))
+    };
+    let halfway = (animatic.as_ref()).map_or(0..0, |it| it.middle()..it.middle() + 1);
     let begun = Begun {
         values: noise.clone().narrow(1, middle, 1),
         noise: noise.clone().narrow(1, middle, 1),
         sigma: 1.0,
         guidance: plan.guidance,
         known: None,
-        sketch: None,
+        sketch: sketch(None, halfway),
     };
+    if frames == 1 {
+        let (values, _) = sample(job, plan, begun, previews, on_event)?;
+        return Ok(Latents { values, sigma: 0.0 });
+    }
     // Half of the noise is half of the way.
     let onward = Plan {
         steps: plan.steps.div_ceil(2),
@@ -137,23 +107,43 @@ fn around(
     let (picture, chosen) = sample(job, plan, begun, previews, |event| {
         on_event(event.among(0, steps + more));
     })?;
-    let text = (job.model.read(&[&plan.prompt], job.device)).over(job.plan.frames);
-    let picture = job.model.in_motion(picture, &text).repeat_dim(1, frames);
-    let known = Known::frames(picture, middle..middle + 1).foreseen(job, plan);
+    let sketch = sketch(
+        Some(picture.clone()),
+        0..1 + (frames - 1) * TEMPORAL_COMPRESSION,
+    );
+    let (known, from) = match &sketch {
+        Some(sketch) => (Known::frames(sketch.clone(), 0..0), SKETCHED),
+        None => {
+            let text = (job.model.read(&[&plan.prompt], job.device)).over(job.plan.frames);
+            let picture = job.model.in_motion(picture, &text).repeat_dim(1, frames);
+            let known = Known::frames(picture, middle..middle + 1).foreseen(job, plan);
+            (known, ONWARD)
+        }
+    };
     let noise = noise.clone().narrow(0, chosen, 1);
-    let start = beginning(job.model, &known, &noise, ONWARD);
+    let start = beginning(job.model, &known, &noise, from);
     let begun = Begun {
         values: start.values,
         noise,
         sigma: start.sigma,
         guidance: UNGUIDED,
-        known: Some(known),
-        sketch: None,
+        known: sketch.is_none().then_some(known),
+        sketch,
     };
     let (values, _) = sample(job, &onward, begun, previews, |event| {
         on_event(event.among(steps, steps + more));
     })?;
     Ok(Latents { values, sigma: 0.0 })
+}
+
+/// Stages a clip of so many latent frames, if the model can and knows somebody in the prompt.
+fn stage(job: &Job<'_>, plan: &Plan, frames: usize) -> Option<Animatic> {
+    let clip = Clip {
+        size: [plan.height as usize, plan.width as usize],
+        frames: 1 + (frames - 1) * TEMPORAL_COMPRESSION,
+        fps: plan.fps.as_f64() as f32,
+    };
+    job.model.stage(&plan.prompt, clip, plan.seed, job.device)
 }
 
 /// What a pass begins with.

@@ -85,7 +85,7 @@ impl Text {
         }
     }
 
-    /// The prompts of clips that are staged so; see [`Model::sketch`].
+    /// The prompts of clips that should show these latents before they are painted; see [`Model::sketch`].
     pub fn staged(self, sketch: Option<Tensor<5>>) -> Self {
         match self {
             Self::Kinora1(text) => Self::Kinora1(Box::new(text.staged(sketch))),
@@ -262,18 +262,36 @@ impl Model {
         }
     }
 
-    /// The latents `[1, T, h, w, C]` of what the clip that a prompt asks for should show, before it is painted: who is in it, where
-    /// they stand and go, and the set. `None` if the model can't stage clips, or knows nobody in the prompt.
-    pub fn sketch(
+    /// Stages the clip that a prompt asks for: who is in it, where they stand and go, and what they look like. `None` if the model
+    /// can't, or knows nobody in the prompt.
+    pub fn stage(
         &self,
         prompt: &str,
         clip: kinora1::Clip,
         seed: u64,
         device: &Device,
-    ) -> Option<Tensor<5>> {
+    ) -> Option<kinora1::Animatic> {
         match self {
-            Self::Kinora1(networks) => networks.sketch(prompt, clip, seed, device),
+            Self::Kinora1(networks) => networks.stage(prompt, clip, seed, device),
             Self::Wan(_) => None,
+        }
+    }
+
+    /// The latents `[1, T, h, w, C]` of some frames of a staged clip, `1 + 4 k` of them, as they are imagined; before the set of a
+    /// `picture` `[1, 1, h, w, C]` of its middle frame, if there is one.
+    ///
+    /// # Panics
+    /// If the model stages no clips.
+    pub fn sketch(
+        &self,
+        animatic: &kinora1::Animatic,
+        picture: Option<Tensor<5>>,
+        frames: Range<usize>,
+        device: &Device,
+    ) -> Tensor<5> {
+        match self {
+            Self::Kinora1(networks) => networks.sketch(animatic, picture, frames, device),
+            Self::Wan(_) => panic!("only kinora-1 stages clips"),
         }
     }
 

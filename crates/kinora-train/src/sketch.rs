@@ -61,7 +61,11 @@ pub(crate) fn sketch(
     let scenery = staged::facts(scene).scenery;
     let set = Sight::of_set(&staged::standing(&halfway), scenery, aspect);
     let animatic = Animatic::draw(cast, clip, camera, (seen.collect(), set), device);
-    Ok(Some(vae.encode(animatic.video(device))))
+    Ok(Some(vae.encode(animatic.video(
+        None,
+        0..bucket.frames,
+        device,
+    ))))
 }
 
 fn seen(scene: &kinora_stage::Scene, actor: usize, view: &View, format: Format) -> Seen {

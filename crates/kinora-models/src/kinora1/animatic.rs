@@ -4,9 +4,14 @@
 use super::camera::{MOTION, TERMS, field, terms};
 use super::cast::{Cast, Facts, Layout, Mark, PORTRAIT, Role, Sight};
 use burn::tensor::{Device, Tensor, TensorData};
+use std::ops::Range;
 
 /// Portraits that are imagined at once.
 const AT_ONCE: usize = 16;
+/// Pixels about an actor that go with it when the set behind it is filled in.
+const MARGIN: usize = 3;
+/// A share of an actor above which a pixel is not the set's.
+const HARDLY: f32 = 0.1;
 /// Values of a portrait's pixel.
 const PIXEL: usize = 4;
 
@@ -133,33 +138,48 @@ impl Animatic {
             .collect()
     }
 
-    /// The clip `[1, F, H, W, 3]`, values about -1 to 1.
-    pub fn video(&self, device: &Device) -> Tensor<5> {
-        let [height, width] = self.clip.size;
-        let shape = [1, self.clip.frames, height, width, 3];
-        Tensor::from_data(TensorData::new(self.frames(), shape), device)
+    /// The frame halfway.
+    pub fn middle(&self) -> usize {
+        middle(self.clip.frames)
     }
 
-    /// All frames `[F, H, W, 3]`: the set of the middle one moved by the camera, and the actors before it.
-    fn frames(&self) -> Vec<f32> {
+    /// Some frames `[1, F, H, W, 3]`, values about -1 to 1: the set moved by the camera, and the actors before it. The set is that of
+    /// a `picture` `[H, W, 3]` of the middle frame, filled in where actors hide it, or as it is imagined.
+    pub fn video(
+        &self,
+        picture: Option<&[f32]>,
+        frames: Range<usize>,
+        device: &Device,
+    ) -> Tensor<5> {
         let size @ [height, width] = self.clip.size;
-        let set = self.set();
-        let pace = pace(&self.camera, self.clip.frames);
-        let mut frames = Vec::with_capacity(self.clip.frames * height * width * 3);
-        for frame in 0..self.clip.frames {
-            let offset = frame as isize - middle(self.clip.frames) as isize;
-            let moves = field(&pace, size, &[offset]);
-            let actors = self.actors(frame);
-            for (pixel, (actor, moved)) in actors.iter().zip(moves.chunks_exact(2)).enumerate() {
-                let at = [
-                    (pixel % width) as f32 + moved[0],
-                    (pixel / width) as f32 + moved[1],
-                ];
-                let behind = sampled(&set, size, at);
-                frames.extend((0..3).map(|c| actor[1 + c] + behind[c] * (1.0 - actor[0])));
-            }
-        }
-        frames
+        let set = match picture {
+            None => self.set(),
+            Some(picture) => filled(picture, &covered(&self.actors(self.middle()), size), size),
+        };
+        let shape = [1, frames.len(), height, width, 3];
+        let values = frames.flat_map(|frame| self.frame(&set, frame));
+        Tensor::from_data(TensorData::new(values.collect(), shape), device)
+    }
+
+    /// A frame `[H, W, 3]` of actors before the `set` of the middle one.
+    fn frame(&self, set: &[f32], frame: usize) -> Vec<f32> {
+        let size @ [_, width] = self.clip.size;
+        let offset = frame as isize - self.middle() as isize;
+        let moves = field(&pace(&self.camera, self.clip.frames), size, &[offset]);
+        let pixels = self
+            .actors(frame)
+            .into_iter()
+            .zip(moves.chunks_exact(2))
+            .enumerate();
+        let colour = |(pixel, (actor, moved)): (usize, ([f32; PIXEL], &[f32]))| {
+            let at = [
+                (pixel % width) as f32 + moved[0],
+                (pixel / width) as f32 + moved[1],
+            ];
+            let behind = sampled(set, size, at);
+            [0, 1, 2].map(|c| actor[1 + c] + behind[c] * (1.0 - actor[0]))
+        };
+        pixels.flat_map(colour).collect()
     }
 }
 
@@ -326,6 +346,57 @@ fn sampled(picture: &[f32], [height, width]: [usize; 2], [x, y]: [f32; 2]) -> [f
     })
 }
 
+/// Which pixels actors cover, and a few beside them.
+fn covered(actors: &Actors, [height, width]: [usize; 2]) -> Vec<bool> {
+    let near = |at: usize, most: usize| at.saturating_sub(MARGIN)..(at + MARGIN + 1).min(most);
+    let rows: Vec<bool> = (0..height * width)
+        .map(|pixel| {
+            let row = pixel / width * width;
+            near(pixel % width, width).any(|column| actors[row + column][0] > HARDLY)
+        })
+        .collect();
+    (0..height * width)
+        .map(|pixel| near(pixel / width, height).any(|row| rows[row * width + pixel % width]))
+        .collect()
+}
+
+/// The picture with what is covered filled in from around it: means of ever larger blocks go where nothing finer is known
+/// (the pull and push of Gortler et al. 1996, "The Lumigraph").
+fn filled(picture: &[f32], covered: &[bool], size: [usize; 2]) -> Vec<f32> {
+    let pixels = picture.chunks_exact(3).zip(covered);
+    let level: Vec<[f32; 4]> = pixels
+        .map(|(pixel, covered)| match covered {
+            true => [0.0; 4],
+            false => [pixel[0], pixel[1], pixel[2], 1.0],
+        })
+        .collect();
+    pulled(&level, size).concat()
+}
+
+/// The mean colour at each place of a level of sums of colours and counts, of coarser levels where it has none.
+fn pulled(level: &[[f32; 4]], size @ [_, width]: [usize; 2]) -> Vec<[f32; 3]> {
+    let empty = |sums: &[f32; 4]| sums[3] <= 0.0;
+    let mean = |sums: &[f32; 4]| [0, 1, 2].map(|c| sums[c] / sums[3].max(1e-6));
+    if size == [1, 1] || !level.iter().any(empty) {
+        return level.iter().map(mean).collect();
+    }
+    let [rows, columns] = size.map(|side| side.div_ceil(2));
+    let mut coarser = vec![[0.0; 4]; rows * columns];
+    for (place, sums) in level.iter().enumerate() {
+        let block = &mut coarser[place / width / 2 * columns + place % width / 2];
+        (0..4).for_each(|c| block[c] += sums[c]);
+    }
+    let coarser = pulled(&coarser, [rows, columns]).concat();
+    let place = |(place, sums): (usize, &[f32; 4])| {
+        let at = [place % width, place / width].map(|at| (at as f32 - 0.5) / 2.0);
+        match empty(sums) {
+            true => sampled(&coarser, [rows, columns], at),
+            false => mean(sums),
+        }
+    };
+    level.iter().enumerate().map(place).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -406,7 +477,11 @@ mod tests {
     fn actors_stand_before_a_set_that_the_camera_passes() {
         let mut pan = [0.0; MOTION];
         pan[0] = 0.25;
-        let frames = staged([0.0; 2], pan).frames();
+        let clip = staged([0.0; 2], pan);
+        let frames = clip.video(None, 0..5, &Device::flex());
+        let frames: Vec<f32> = frames
+            .try_into_vec_as()
+            .expect("flex tensors are in memory");
         let pixel = |frame: usize, column: usize| frames[((frame * 32 + 2) * 48 + column) * 3];
         // Halfway the set's own border is in the middle; a quarter of the width is passed over the clip.
         for (frame, border) in [(0, 30), (2, 24), (4, 18)] {
@@ -415,6 +490,20 @@ mod tests {
         }
         let actor = ((2 * 32 + 16) * 48 + 24) * 3;
         assert!((frames[actor] - 1.0).abs() < 1e-3);
+    }
+
+    #[test]
+    fn the_set_is_whole_behind_who_leaves() {
+        let goes = staged([0.8, 0.0], [0.0; MOTION]);
+        let mut picture = vec![0.2; 32 * 48 * 3];
+        for (pixel, actor) in goes.actors(2).iter().enumerate() {
+            picture[pixel * 3..][..3].fill(0.2 * (1.0 - actor[0]) + actor[0]);
+        }
+        let first = goes.video(Some(&picture), 0..1, &Device::flex());
+        let first: Vec<f32> = first.try_into_vec_as().expect("flex tensors are in memory");
+        let at = |column: usize| first[(16 * 48 + column) * 3];
+        assert!((at(24) - 0.2).abs() < 1e-3, "{}", at(24));
+        assert!((at(24 - 13) - 1.0).abs() < 1e-3, "{}", at(24 - 13));
     }
 
     #[test]

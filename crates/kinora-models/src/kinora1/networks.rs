@@ -110,23 +110,36 @@ impl Networks {
         in_motion(picture, &text.camera, &code)
     }
 
-    /// See [`crate::Model::sketch`].
-    pub(crate) fn sketch(
+    /// See [`crate::Model::stage`].
+    pub(crate) fn stage(
         &self,
         prompt: &str,
         clip: Clip,
         seed: u64,
         device: &Device,
-    ) -> Option<Tensor<5>> {
+    ) -> Option<Animatic> {
         let cast = self.painter.cast.as_ref()?;
         let mut ids = self.tokenizer.encode(prompt).ids;
         ids.truncate(self.config.text.max_tokens);
         let facts = cast.reader.cast(&[ids], device).remove(0);
-        if facts.roles.is_empty() {
-            return None;
-        }
-        let video = Animatic::new(cast, &facts, clip, seed, device).video(device);
-        Some(self.encode_chunk(video, &mut VaeCache::default()))
+        let anybody = !facts.roles.is_empty();
+        anybody.then(|| Animatic::new(cast, &facts, clip, seed, device))
+    }
+
+    /// See [`crate::Model::sketch`].
+    pub(crate) fn sketch(
+        &self,
+        animatic: &Animatic,
+        picture: Option<Tensor<5>>,
+        frames: Range<usize>,
+        device: &Device,
+    ) -> Tensor<5> {
+        let picture = picture.map(|picture| {
+            let picture = self.decode_chunk(picture, &mut VaeCache::default());
+            (picture.try_into_vec_as::<f32>()).expect("flex tensors are in memory")
+        });
+        let video = animatic.video(picture.as_deref(), frames, device);
+        self.encode_chunk(video, &mut VaeCache::default())
     }
 
     /// See [`crate::Model::plainness`].

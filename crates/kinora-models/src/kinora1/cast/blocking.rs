@@ -15,7 +15,7 @@ const WIDTH: usize = 96;
 const DEPTH: usize = 2;
 /// Numbers of the noise level.
 const TIME: usize = 16;
-/// Euler steps from noise to a layout.
+/// Euler steps from noise to a layout: a few numbers, so it needs no sampler to choose from.
 const STEPS: usize = 32;
 /// Tangent of half the vertical field of view, of a square frame.
 const LENS: f32 = 0.43;

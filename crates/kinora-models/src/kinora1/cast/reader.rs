@@ -16,8 +16,10 @@ const HEADS: usize = 4;
 const QUESTIONS: usize = MOST + 1;
 /// How often each question is put; what one has found helps the others.
 const ROUNDS: usize = 3;
-/// How sure the reader has to be that somebody of whom it knows the subject is there.
+/// How sure the reader has to be that somebody of whom it knows the subject is there, and of what is not the usual.
 const SURE: f32 = 0.5;
+/// The class of what is usual: no emotion, daylight, clear air, a plain look, eye level, a camera at rest.
+const USUAL: usize = 0;
 
 /// Puts questions to phrases (the convolutions of Kim 2014, arXiv:1408.5882, and the queries of DETR, arXiv:2005.12872). It has
 /// words of its own, for what modulates a painter need not say who is which colour.
@@ -138,7 +140,8 @@ impl Reader {
         gelu(self.phrase.forward(Tensor::cat(next.collect(), 2))) + places
     }
 
-    /// Casts the scene of each caption: the likeliest of everything; no actors where the reader knows none in the words.
+    /// Casts the scene of each caption: the likeliest of everything, but no actors where the reader knows none in the words, and
+    /// what is usual of mood, light, weather, look, angle and move where they don't say.
     pub fn cast(&self, captions: &[Vec<u32>], device: &Device) -> Vec<Facts> {
         let scores = self.forward(captions, device);
         let likeliest = |scores: &Tensor<2>| -> Vec<(usize, f32)> {
@@ -163,13 +166,43 @@ impl Reader {
                 let (subject, sure) = role[0][row];
                 subject != nobody && sure > SURE && !captions[row].is_empty()
             });
-            let class = |fact: usize| scene[fact][row].0;
+            let likeliest = |told: &Vec<(usize, f32)>| told[row].0;
+            let usual = |told: &Vec<(usize, f32)>| match told[row] {
+                (class, sure) if sure > SURE => class,
+                _ => USUAL,
+            };
+            let role = |[subject, colour, action, emotion]: &[Vec<(usize, f32)>; 4]| {
+                [
+                    likeliest(subject),
+                    likeliest(colour),
+                    likeliest(action),
+                    usual(emotion),
+                ]
+            };
+            let [
+                setting,
+                light,
+                weather,
+                look,
+                relation,
+                size,
+                angle,
+                camera_move,
+            ] = &scene;
             Facts {
-                roles: there
-                    .map(|role| role.each_ref().map(|fact| fact[row].0))
-                    .collect(),
-                scenery: [0, 1, 2, 3].map(class),
-                shot: [4, 5, 6, 7].map(class),
+                roles: there.map(role).collect(),
+                scenery: [
+                    likeliest(setting),
+                    usual(light),
+                    usual(weather),
+                    usual(look),
+                ],
+                shot: [
+                    likeliest(relation),
+                    likeliest(size),
+                    usual(angle),
+                    usual(camera_move),
+                ],
             }
         };
         (0..captions.len()).map(facts).collect()
