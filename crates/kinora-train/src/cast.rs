@@ -30,7 +30,7 @@ use kinora_models::{
 use kinora_nn::{Init, Precision, noise, weights};
 use kinora_stage::{Length, Scene, Subject, caption};
 use rand::Rng;
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::Path, sync::atomic::AtomicBool};
 
 /// Trains the cast of a model.
 pub struct CastTask {
@@ -56,19 +56,13 @@ impl CastTask {
     pub fn new(config: CastTraining) -> Result<Self, TrainError> {
         let device = Device::flex().autodiff();
         let (words, mut model) = export::read_words_and_config(&config.start)?;
-        model.cast = Some(classes());
         let tokenizer =
             Tokenizer::new(words.clone()).map_err(|error| TrainError::Config(error.to_string()))?;
-        let without = Config {
-            cast: None,
-            ..model.clone()
-        };
         let mut init = Init::new(config.seed, &device).with_precision(Precision::Bf16);
-        let path = config.start.join(file::DIT);
-        let mut kinora1 = match config.fresh {
-            true => weights::load_file(Kinora1::new(&without, &mut init), &path)?,
-            false => weights::load_file(Kinora1::new(&model, &mut init), &path)?,
-        };
+        let kinora1 = Kinora1::new(&model, &mut init);
+        let mut kinora1 = weights::load_file(kinora1, &config.start.join(file::DIT))?;
+        let start = kinora1.cast.take().filter(|_| !config.fresh);
+        model.cast = Some(classes());
         let vae = Vae::new(&model.vae, &mut Init::zeros(&Device::flex()));
         let vae = weights::load_file(vae, &config.start.join(file::VAE))?;
         Ok(Self {
@@ -77,7 +71,7 @@ impl CastTask {
             words,
             tokenizer,
             vae,
-            start: kinora1.cast.take(),
+            start,
             kinora1: kinora1.no_grad(),
             staged: Vec::new(),
             stills: Vec::new(),
@@ -85,11 +79,15 @@ impl CastTask {
         })
     }
 
-    /// Stages scenes and takes pictures of actors.
+    /// Stages scenes and takes pictures of actors and sets.
     ///
     /// # Errors
-    /// When a scene can't be rendered, or there are none.
-    pub fn gather(&mut self, report: &mut dyn FnMut(Event)) -> Result<(), TrainError> {
+    /// When a scene can't be rendered, there are none, or `stop` was set.
+    pub fn gather(
+        &mut self,
+        stop: &AtomicBool,
+        report: &mut dyn FnMut(Event),
+    ) -> Result<(), TrainError> {
         let CastTraining {
             seed,
             scenes,
@@ -98,14 +96,14 @@ impl CastTask {
             training,
             ..
         } = self.config;
-        self.staged = Staged::all(seed, scenes)?;
+        self.staged = Staged::all(seed, scenes, stop)?;
         report(Event::Note(format!(
             "{} scenes are staged",
             self.staged.len()
         )));
-        self.stills = Still::all(seed, pictures)?;
+        self.stills = Still::all(seed, pictures, stop)?;
         report(Event::Note(format!(
-            "{} actors are pictured",
+            "{} pictures of actors and sets are taken",
             self.stills.len()
         )));
         if self.staged.is_empty() || self.stills.is_empty() || !training.fills(portraits) {

@@ -322,7 +322,7 @@ pub struct CastTraining {
     pub run: PathBuf,
     /// The model folder that the cast is for.
     pub start: PathBuf,
-    /// Whether the cast begins anew, as it must in a model without one.
+    /// Whether the cast begins anew, as it does in a model without one.
     pub fresh: bool,
     /// Seed of the weights, the scenes and all that is drawn.
     pub seed: u64,

@@ -12,6 +12,8 @@ const AT_ONCE: usize = 16;
 const MARGIN: usize = 3;
 /// A share of an actor above which a pixel is not the set's.
 const HARDLY: f32 = 0.1;
+/// How much more surely than it is imagined an outline is drawn: a soft actor would be seen through.
+const DECIDED: f32 = 2.5;
 /// Values of a portrait's pixel.
 const PIXEL: usize = 4;
 
@@ -257,7 +259,7 @@ fn phase(seed: u64, actor: usize) -> f32 {
 /// Logits and colours as shares and colours times shares.
 fn weighed(drawn: &[f32]) -> Vec<f32> {
     let pixel = |pixel: &[f32]| {
-        let share = 1.0 / (1.0 + (-pixel[0]).exp());
+        let share = 1.0 / (1.0 + (-DECIDED * pixel[0]).exp());
         let colour = |c: usize| pixel[c].clamp(-1.0, 1.0) * share;
         [share, colour(1), colour(2), colour(3)]
     };

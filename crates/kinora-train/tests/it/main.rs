@@ -434,7 +434,7 @@ fn the_cast_learns_and_leaves_the_rest_alone(root: &Path, model: &Path) {
         (&second, config(&first.join("model"), false)),
     ] {
         let mut task = CastTask::new(config).unwrap();
-        task.gather(&mut |_| ()).unwrap();
+        task.gather(&NEVER, &mut |_| ()).unwrap();
         let fresh = task.fresh();
         let outcome = train(&mut task, fresh, run, false, &mut |_| ());
         assert_eq!(outcome, Outcome::Finished);

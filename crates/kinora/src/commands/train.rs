@@ -120,7 +120,7 @@ pub fn train(args: TrainArgs) -> Result<()> {
         }
         What::Cast(run) => {
             let mut task = Prepared::cast(&run.config)?;
-            (task.task).gather(&mut |event| display.show(event))?;
+            (task.task).gather(&stop, &mut |event| display.show(event))?;
             let fresh = task.task.fresh();
             task.train(fresh, &run, &stop, &mut display)?;
         }
