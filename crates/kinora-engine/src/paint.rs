@@ -94,7 +94,7 @@ fn around(
         known: None,
         sketch: sketch(None, halfway),
     };
-    if frames == 1 {
+    if frames == 1 && animatic.is_none() {
         let (values, _) = sample(job, plan, begun, previews, on_event)?;
         return Ok(Latents { values, sigma: 0.0 });
     }
