@@ -34,10 +34,10 @@ pub struct View {
     pub time: f32,
 }
 
-/// The views of a frame's actors, in cast order; none of an actor behind the camera.
+/// The views of a frame's actors, in cast order; none of an actor behind the camera. Frames past the end count as the last one.
 ///
 /// # Errors
-/// If the scene is not coherent, or there is no such frame.
+/// If the scene is not coherent, or the format is empty or too large.
 pub fn views(scene: &Scene, format: Format, frame: u32) -> Result<Vec<Option<View>>, StageError> {
     scene.validate()?;
     render::check(&format)?;

@@ -245,8 +245,8 @@ impl CastTask {
         [outline, error.sum() / shows.sum().clamp_min(1.0)]
     }
 
-    /// How captions of scenes that training never shows are read: the share of who is first in them and of how many there are, of
-    /// setting and of shot size, for each length.
+    /// How captions of scenes that training never shows are read: the shares of who is first in them, in which colour and doing
+    /// what, of how many there are, of setting and of shot size, for each length.
     fn reading(&self, cast: &Cast) -> String {
         const ASKED: u64 = 192;
         let seeds = 0..ASKED;
@@ -285,7 +285,7 @@ impl CastTask {
         all.join("; ")
     }
 
-    /// What the cast imagines of every subject from both sides, and of one picture each what it should have been.
+    /// Pictures of every subject and of sets, each beside what the cast imagines from there.
     fn sheet(&self, cast: &Cast) -> Vec<SheetRow> {
         let row = |subject: Option<usize>| {
             let like = |still: &&Still| still.sight.role.map(|role| role[0]) == subject;
