@@ -21,7 +21,7 @@ const UNGUIDED: f64 = 1.0;
 /// themselves, and far enough for them to move.
 const ONWARD: f64 = 0.65;
 /// The same over a sketch, which has those who move already.
-const SKETCHED: f64 = 0.25;
+const SKETCHED: f64 = 0.1;
 
 /// Latents of the clip that `plan` describes, the `index`-th part of the job's.
 pub(crate) fn paint(
