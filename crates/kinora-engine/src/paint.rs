@@ -20,7 +20,9 @@ const UNGUIDED: f64 = 1.0;
 /// The noise level from which a clip is painted around its picture: near enough to what is foreseen for subjects to stay
 /// themselves, and far enough for them to move.
 const ONWARD: f64 = 0.65;
-/// The same over a sketch, which has those who move already.
+/// The noise level from which a picture is painted over its sketch: from more, others than those in the sketch appear beside them.
+const PICTURED: f64 = 0.8;
+/// The noise level from which a clip is painted over its sketch: near enough for its actors to stay who they are.
 const SKETCHED: f64 = 0.1;
 
 /// Latents of the clip that `plan` describes, the `index`-th part of the job's.
@@ -86,13 +88,22 @@ fn around(
         Some(job.model.sketch(animatic, picture, frames, job.device))
     };
     let halfway = (animatic.as_ref()).map_or(0..0, |it| it.middle()..it.middle() + 1);
+    let drawn = sketch(None, halfway);
+    let white = noise.clone().narrow(1, middle, 1);
+    let start = match &drawn {
+        Some(drawn) => over(drawn, &white, PICTURED),
+        None => Latents {
+            values: white.clone(),
+            sigma: 1.0,
+        },
+    };
     let begun = Begun {
-        values: noise.clone().narrow(1, middle, 1),
-        noise: noise.clone().narrow(1, middle, 1),
-        sigma: 1.0,
+        values: start.values,
+        noise: white,
+        sigma: start.sigma,
         guidance: plan.guidance,
         known: None,
-        sketch: sketch(None, halfway),
+        sketch: drawn,
     };
     if frames == 1 && animatic.is_none() {
         let (values, _) = sample(job, plan, begun, previews, on_event)?;
@@ -111,23 +122,23 @@ fn around(
         Some(picture.clone()),
         0..1 + (frames - 1) * TEMPORAL_COMPRESSION,
     );
-    let (known, from) = match &sketch {
-        Some(sketch) => (Known::frames(sketch.clone(), 0..0), SKETCHED),
+    let noise = noise.clone().narrow(0, chosen, 1);
+    let (start, known) = match &sketch {
+        Some(sketch) => (over(sketch, &noise, SKETCHED), None),
         None => {
             let text = (job.model.read(&[&plan.prompt], job.device)).over(job.plan.frames);
             let picture = job.model.in_motion(picture, &text).repeat_dim(1, frames);
             let known = Known::frames(picture, middle..middle + 1).foreseen(job, plan);
-            (known, ONWARD)
+            let start = beginning(job.model, &known, &noise, ONWARD);
+            (start, Some(known))
         }
     };
-    let noise = noise.clone().narrow(0, chosen, 1);
-    let start = beginning(job.model, &known, &noise, from);
     let begun = Begun {
         values: start.values,
         noise,
         sigma: start.sigma,
         guidance: UNGUIDED,
-        known: sketch.is_none().then_some(known),
+        known,
         sketch,
     };
     let (values, _) = sample(job, &onward, begun, previews, |event| {
@@ -339,6 +350,15 @@ fn beginning(model: &Model, known: &Known, noise: &Tensor<5>, sigma: f64) -> Lat
     };
     Latents {
         values: noised(latent.clone(), noise.clone(), level),
+        sigma,
+    }
+}
+
+/// Where the sampler begins over a `sketch` `[1, t, h, w, C]`, with as much of `noise` as the level `sigma` says.
+fn over(sketch: &Tensor<5>, noise: &Tensor<5>, sigma: f64) -> Latents {
+    let level = Tensor::full([1, 1, 1, 1, 1], sigma, &noise.device());
+    Latents {
+        values: noised(sketch.clone(), noise.clone(), level),
         sigma,
     }
 }
