@@ -1,5 +1,6 @@
 //! Generation, from a plan to a clip, in one readable function.
 
+use crate::around::Take;
 use crate::conditioning::{Conditioning, ConditioningError};
 use crate::grade::Grade;
 use crate::known::{self, Known};
@@ -104,15 +105,22 @@ pub fn generate(job: &Job<'_>, mut on_event: impl FnMut(Event)) -> Result<Clip, 
     if job.start.as_ref().is_some_and(|start| start.sigma < 1.0) && !conditioning.is_empty() {
         return Err(ConditioningError::LatentsNotNoise.into());
     }
+    let take = match windows.len() {
+        0 | 1 => None,
+        parts => Take::begin(job, parts, &mut on_event)?,
+    };
     let mut grades: Vec<(String, Grade)> = Vec::new(); // of each prompt
     for (index, window) in windows.iter().enumerate() {
         let told = job.model.levels() == Levels::Beside;
         let known = (!conditioning.is_empty() || index > 0 || told)
             .then(|| Known::encode(conditioning, &frames, window, (plan, job.model, job.device)));
         let part = part(plan, window, conditioning);
-        let latents = paint(job, &part, index, known, |event| {
-            on_event(event.after(index, windows.len()));
-        })?;
+        let latents = match &take {
+            Some(take) => take.paint(job, &part, (window, index), known, &mut on_event)?,
+            None => paint(job, &part, index, known, |event| {
+                on_event(event.after(index, windows.len()));
+            })?,
+        };
         if let Some(keep) = job.save_latents {
             keep.save(&latents, &conditioning.given)?;
         }

@@ -71,6 +71,15 @@ impl Known {
         }
     }
 
+    /// The same, begun where nothing is given from `sketch` `[1, T, h, w, C]`.
+    pub fn over(self, sketch: &Tensor<5>) -> Self {
+        let free: Tensor<5> = 1.0 - self.share.clone();
+        Self {
+            latent: self.latent * self.share.clone() + sketch.clone() * free,
+            ..self
+        }
+    }
+
     /// Encodes what `window` has: frames in `done` as they are, others as far as they are given.
     pub fn encode(
         conditioning: &Conditioning,

@@ -4,6 +4,7 @@
 //! what was left open. [`generate`] turns the [`Plan`] into a clip, and a [`Recipe`] beside the clip says how to make
 //! it again.
 
+mod around;
 pub mod checkpoint;
 mod conditioning;
 mod convert;

@@ -1,5 +1,6 @@
 //! Painting: from noise and what is known to the latents of a part of a clip.
 
+use crate::around::around;
 use crate::known::Known;
 use crate::previews::Previews;
 use crate::{EngineError, Event, Job, Latents, Plan};
@@ -7,7 +8,6 @@ use burn::tensor::Tensor;
 use kinora_diffusion::{
     Branches, FirstBlock, Guidance, Step, denoiser, from_thousand, noised, shifted,
 };
-use kinora_models::kinora1::{Animatic, Clip, TEMPORAL_COMPRESSION};
 use kinora_models::{Family, Levels, Model, Text};
 use std::cell::RefCell;
 use std::ops::Range;
@@ -16,14 +16,7 @@ use std::ops::Range;
 const CHOICE: f64 = 0.5;
 /// The guidance of what goes on from frames: they show already what the prompt insists on, and insisting again would add to
 /// their colours and to the noise of each pass.
-const UNGUIDED: f64 = 1.0;
-/// The noise level from which a clip is painted around its picture: near enough to what is foreseen for subjects to stay
-/// themselves, and far enough for them to move.
-const ONWARD: f64 = 0.65;
-/// The noise level from which a picture is painted over its sketch: from more, others than those in the sketch appear beside them.
-const PICTURED: f64 = 0.8;
-/// The noise level from which a clip is painted over its sketch: near enough for its actors to stay who they are.
-const SKETCHED: f64 = 0.1;
+pub(crate) const UNGUIDED: f64 = 1.0;
 
 /// Latents of the clip that `plan` describes, the `index`-th part of the job's.
 pub(crate) fn paint(
@@ -70,110 +63,23 @@ pub(crate) fn paint(
     Ok(Latents { values, sigma: 0.0 })
 }
 
-/// Paints the picture in the middle of a clip, the best of several, and then the clip around it, from what the camera makes of it
-/// (compare Emu Video, arXiv:2311.10709, which begins with a picture). Where the model can stage the clip, both are painted over its
-/// sketch (SDEdit, arXiv:2108.01073), the clip over one before the set that is painted. `noise` is `[candidates, T, h, w, C]`.
-fn around(
-    job: &Job<'_>,
-    plan: &Plan,
-    noise: &Tensor<5>,
-    previews: &Previews,
-    mut on_event: impl FnMut(Event),
-) -> Result<Latents, EngineError> {
-    let frames = noise.dims()[1];
-    let middle = frames / 2;
-    let animatic = stage(job, plan, frames);
-    let sketch = |picture, frames| {
-        let animatic = animatic.as_ref()?;
-        Some(job.model.sketch(animatic, picture, frames, job.device))
-    };
-    let halfway = (animatic.as_ref()).map_or(0..0, |it| it.middle()..it.middle() + 1);
-    let drawn = sketch(None, halfway);
-    let white = noise.clone().narrow(1, middle, 1);
-    let start = match &drawn {
-        Some(drawn) => over(drawn, &white, PICTURED),
-        None => Latents {
-            values: white.clone(),
-            sigma: 1.0,
-        },
-    };
-    let begun = Begun {
-        values: start.values,
-        noise: white,
-        sigma: start.sigma,
-        guidance: plan.guidance,
-        known: None,
-        sketch: drawn,
-    };
-    if frames == 1 && animatic.is_none() {
-        let (values, _) = sample(job, plan, begun, previews, on_event)?;
-        return Ok(Latents { values, sigma: 0.0 });
-    }
-    // Half of the noise is half of the way.
-    let onward = Plan {
-        steps: plan.steps.div_ceil(2),
-        ..plan.clone()
-    };
-    let [steps, more] = [plan, &onward].map(|plan| plan.steps as usize);
-    let (picture, chosen) = sample(job, plan, begun, previews, |event| {
-        on_event(event.among(0, steps + more));
-    })?;
-    let sketch = sketch(
-        Some(picture.clone()),
-        0..1 + (frames - 1) * TEMPORAL_COMPRESSION,
-    );
-    let noise = noise.clone().narrow(0, chosen, 1);
-    let (start, known) = match &sketch {
-        Some(sketch) => (over(sketch, &noise, SKETCHED), None),
-        None => {
-            let text = (job.model.read(&[&plan.prompt], job.device)).over(job.plan.frames);
-            let picture = job.model.in_motion(picture, &text).repeat_dim(1, frames);
-            let known = Known::frames(picture, middle..middle + 1).foreseen(job, plan);
-            let start = beginning(job.model, &known, &noise, ONWARD);
-            (start, Some(known))
-        }
-    };
-    let begun = Begun {
-        values: start.values,
-        noise,
-        sigma: start.sigma,
-        guidance: UNGUIDED,
-        known,
-        sketch,
-    };
-    let (values, _) = sample(job, &onward, begun, previews, |event| {
-        on_event(event.among(steps, steps + more));
-    })?;
-    Ok(Latents { values, sigma: 0.0 })
-}
-
-/// Stages a clip of so many latent frames, if the model can and knows somebody in the prompt.
-fn stage(job: &Job<'_>, plan: &Plan, frames: usize) -> Option<Animatic> {
-    let clip = Clip {
-        size: [plan.height as usize, plan.width as usize],
-        frames: 1 + (frames - 1) * TEMPORAL_COMPRESSION,
-        fps: plan.fps.as_f64() as f32,
-    };
-    job.model.stage(&plan.prompt, clip, plan.seed, job.device)
-}
-
 /// What a pass begins with.
-struct Begun {
+pub(crate) struct Begun {
     /// `[candidates, t, h, w, C]`.
-    values: Tensor<5>,
+    pub values: Tensor<5>,
     /// The noise in them.
-    noise: Tensor<5>,
+    pub noise: Tensor<5>,
     /// The noise level of what is not known.
-    sigma: f64,
+    pub sigma: f64,
     /// How strongly the pass insists on the prompt.
-    guidance: f64,
-    known: Option<Known>,
+    pub guidance: f64,
+    pub known: Option<Known>,
     /// What it should show, `[1, t, h, w, C]`, if it is staged.
-    sketch: Option<Tensor<5>>,
+    pub sketch: Option<Tensor<5>>,
 }
 
 /// Paints what a pass sees: the latents `[1, t, h, w, C]`, and which of the candidates they were.
-fn sample(
+pub(crate) fn sample(
     job: &Job<'_>,
     plan: &Plan,
     Begun {
@@ -334,7 +240,7 @@ fn plainest(job: &Job<'_>, plan: &Plan, x: &Tensor<5>, sigma: f64, known: Option
 }
 
 /// The noise of a part: the seed's, once for each candidate, or that of the job; or the latents that the job goes on from.
-fn noise(job: &Job<'_>, plan: &Plan, index: usize) -> Latents {
+pub(crate) fn noise(job: &Job<'_>, plan: &Plan, index: usize) -> Latents {
     match &job.start {
         Some(latents) => latents.clone(),
         None => Latents::noise(plan, index as u64, job.model, job.device),
@@ -342,7 +248,7 @@ fn noise(job: &Job<'_>, plan: &Plan, index: usize) -> Latents {
 }
 
 /// Where the sampler begins: what is known, with as much of `noise` as each position has to lose from the level `sigma`.
-fn beginning(model: &Model, known: &Known, noise: &Tensor<5>, sigma: f64) -> Latents {
+pub(crate) fn beginning(model: &Model, known: &Known, noise: &Tensor<5>, sigma: f64) -> Latents {
     let Known { latent, share, .. } = known;
     let level = match model.levels() {
         Levels::Positions => (1.0 - share.clone()) * sigma, // (1, T, h, w, 1)
@@ -350,15 +256,6 @@ fn beginning(model: &Model, known: &Known, noise: &Tensor<5>, sigma: f64) -> Lat
     };
     Latents {
         values: noised(latent.clone(), noise.clone(), level),
-        sigma,
-    }
-}
-
-/// Where the sampler begins over a `sketch` `[1, t, h, w, C]`, with as much of `noise` as the level `sigma` says.
-fn over(sketch: &Tensor<5>, noise: &Tensor<5>, sigma: f64) -> Latents {
-    let level = Tensor::full([1, 1, 1, 1, 1], sigma, &noise.device());
-    Latents {
-        values: noised(sketch.clone(), noise.clone(), level),
         sigma,
     }
 }

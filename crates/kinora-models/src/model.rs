@@ -262,17 +262,17 @@ impl Model {
         }
     }
 
-    /// Stages the clip that a prompt asks for: who is in it, where they stand and go, and what they look like. `None` if the model
-    /// can't, or knows nobody in the prompt.
+    /// Stages some frames of the clip that a prompt asks for: who is in it, where they stand and go, and what they look like. `None` if
+    /// the model can't, or knows nobody in the prompt.
     pub fn stage(
         &self,
         prompt: &str,
-        clip: kinora1::Clip,
+        part: (kinora1::Clip, Range<usize>),
         seed: u64,
         device: &Device,
     ) -> Option<kinora1::Animatic> {
         match self {
-            Self::Kinora1(networks) => networks.stage(prompt, clip, seed, device),
+            Self::Kinora1(networks) => networks.stage(prompt, part, seed, device),
             Self::Wan(_) => None,
         }
     }

@@ -34,12 +34,12 @@ pub(crate) fn sketch(
     let Some(halfway) = frames[frames.len() / 2].first().copied().flatten() else {
         return Ok(None);
     };
-    let seen = frames.iter().map(|views| {
-        let actors = views.iter().enumerate();
+    let seen = |frame: usize| {
+        let actors = frames[frame].iter().enumerate();
         let seen =
             actors.filter_map(|(actor, view)| Some(seen(scene, actor, view.as_ref()?, format)));
         seen.collect()
-    });
+    };
     let camera = match bucket.frames {
         1 => [0.0; MOTION],
         frames => {
@@ -60,12 +60,9 @@ pub(crate) fn sketch(
     let aspect = format.width as f32 / format.height as f32;
     let scenery = staged::facts(scene).scenery;
     let set = Sight::of_set(&staged::standing(&halfway), scenery, aspect);
-    let animatic = Animatic::draw(cast, clip, camera, (seen.collect(), set), device);
-    Ok(Some(vae.encode(animatic.video(
-        None,
-        0..bucket.frames,
-        device,
-    ))))
+    let all = 0..bucket.frames;
+    let animatic = Animatic::draw(cast, (clip, all.clone()), camera, (seen, set), device);
+    Ok(Some(vae.encode(animatic.video(None, all, device))))
 }
 
 fn seen(scene: &kinora_stage::Scene, actor: usize, view: &View, format: Format) -> Seen {

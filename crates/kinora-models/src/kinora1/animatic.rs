@@ -4,6 +4,7 @@
 use super::camera::{MOTION, TERMS, field, terms};
 use super::cast::{Cast, Facts, Layout, Mark, PORTRAIT, Role, Sight};
 use burn::tensor::{Device, Tensor, TensorData};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 /// Portraits that are imagined at once.
@@ -41,14 +42,15 @@ pub struct Seen {
     pub depth: f32,
 }
 
-/// A staged clip.
+/// A staged clip, or a part of one.
 #[derive(Clone, Debug)]
 pub struct Animatic {
     clip: Clip,
     /// The motion of what stands still over the clip; see [`super::CameraReader::forward`].
     camera: [f32; MOTION],
-    /// Who is in each frame, near ones last, and their portraits `[64, 64, 4]`: the share that shows, and the colour times that.
-    frames: Vec<Vec<(Seen, Vec<f32>)>>,
+    /// Who is in each frame of the part and in the one halfway through the clip, near ones last, and their portraits
+    /// `[64, 64, 4]`: the share that shows, and the colour times that.
+    frames: BTreeMap<usize, Vec<(Seen, Vec<f32>)>>,
     /// The set behind them halfway through the clip, `[64, 64, 3]`, whatever the shape of the frame.
     set: Vec<f32>,
 }
@@ -57,26 +59,35 @@ pub struct Animatic {
 type Actors = Vec<[f32; PIXEL]>;
 
 impl Animatic {
-    /// Stages what is told of a clip.
-    pub(super) fn new(cast: &Cast, facts: &Facts, clip: Clip, seed: u64, device: &Device) -> Self {
+    /// Stages what is told of a clip, of which the frames `part` are asked for.
+    pub(super) fn new(
+        cast: &Cast,
+        facts: &Facts,
+        (clip, part): (Clip, Range<usize>),
+        seed: u64,
+        device: &Device,
+    ) -> Self {
         let aspect = clip.size[1] as f32 / clip.size[0] as f32;
         let layout = cast.blocking.draw(facts, aspect, seed, device);
         let phases: Vec<f32> = (0..facts.roles.len()).map(|it| phase(seed, it)).collect();
-        let seen = (0..clip.frames).map(|frame| seen(&layout, facts, clip, frame, &phases));
+        let seen = |frame| seen(&layout, facts, clip, frame, &phases);
         let first = layout.marks.first().copied().unwrap_or_default();
         let set = Sight::of_set(&first, facts.scenery, aspect);
-        Self::draw(cast, clip, layout.camera, (seen.collect(), set), device)
+        Self::draw(cast, (clip, part), layout.camera, (seen, set), device)
     }
 
-    /// Draws a clip whose actors are seen so in each frame, and its set so halfway, when the camera moves as `camera` says.
+    /// Draws the frames `part` of a clip whose actors are seen so in each frame, and its set so halfway, when the camera moves as
+    /// `camera` says.
     pub fn draw(
         cast: &Cast,
-        clip: Clip,
+        (clip, part): (Clip, Range<usize>),
         camera: [f32; MOTION],
-        (seen, set): (Vec<Vec<Seen>>, Sight),
+        (seen, set): (impl Fn(usize) -> Vec<Seen>, Sight),
         device: &Device,
     ) -> Self {
-        let actors = seen.iter().flatten().map(|seen| seen.sight);
+        let wanted: BTreeSet<usize> = part.chain([middle(clip.frames)]).collect();
+        let seen: Vec<(usize, Vec<Seen>)> = wanted.into_iter().map(|at| (at, seen(at))).collect();
+        let actors = (seen.iter()).flat_map(|(_, seen)| seen.iter().map(|seen| seen.sight));
         let sights: Vec<Sight> = actors.chain([set]).collect();
         let mut drawn: Vec<Vec<f32>> = Vec::with_capacity(sights.len());
         for sights in sights.chunks(AT_ONCE) {
@@ -90,11 +101,11 @@ impl Animatic {
         let colours = set.chunks_exact(PIXEL).flat_map(|pixel| &pixel[1..]);
         let set = colours.map(|colour| colour.clamp(-1.0, 1.0)).collect();
         let mut drawn = drawn.into_iter();
-        let frame = |seen: Vec<Seen>| {
+        let frame = |(frame, seen): (usize, Vec<Seen>)| {
             let portraits = drawn.by_ref().map(|drawn| weighed(&drawn));
             let mut actors: Vec<_> = seen.into_iter().zip(portraits).collect();
             actors.sort_by(|(a, _), (b, _)| b.depth.total_cmp(&a.depth));
-            actors
+            (frame, actors)
         };
         Self {
             clip,
@@ -114,7 +125,7 @@ impl Animatic {
                 sight, place, roll, ..
             },
             portrait,
-        ) in &self.frames[frame]
+        ) in &self.frames[&frame]
         {
             let window = Window {
                 middle: [
@@ -145,7 +156,7 @@ impl Animatic {
         middle(self.clip.frames)
     }
 
-    /// Some frames `[1, F, H, W, 3]`, values about -1 to 1: the set moved by the camera, and the actors before it. The set is that of
+    /// Some frames of the part `[1, F, H, W, 3]`, values about -1 to 1: the set moved by the camera, and the actors before it. The set is that of
     /// a `picture` `[H, W, 3]` of the middle frame, filled in where actors hide it, or as it is imagined.
     pub fn video(
         &self,
@@ -436,9 +447,8 @@ mod tests {
         };
         let frame = |frame| {
             let seen = seen(&layout, &facts, CLIP, frame, &[0.0]);
-            seen.into_iter()
-                .map(|seen| (seen, portrait.clone()))
-                .collect()
+            let actors = seen.into_iter().map(|seen| (seen, portrait.clone()));
+            (frame, actors.collect())
         };
         // The right half of the set is bright.
         let half = |at: usize| [f32::from(u8::from(at % PORTRAIT >= PORTRAIT / 2)) - 0.5; 3];
@@ -511,12 +521,15 @@ mod tests {
     #[test]
     fn near_actors_hide_far_ones() {
         let mut clip = staged([0.0; 2], [0.0; MOTION]);
-        let (seen, portrait) = clip.frames[2][0].clone();
+        let (seen, portrait) = clip.frames[&2][0].clone();
         let black = portrait
             .chunks_exact(PIXEL)
             .flat_map(|p| [p[0], -p[0], -p[0], -p[0]]);
         let nearer = Seen { depth: 0.5, ..seen };
-        clip.frames[2].push((nearer, black.collect()));
+        clip.frames
+            .entry(2)
+            .or_default()
+            .push((nearer, black.collect()));
         let middle = clip.actors(2)[16 * 48 + 24];
         assert!((middle[1] + 1.0).abs() < 1e-3, "{middle:?}");
     }

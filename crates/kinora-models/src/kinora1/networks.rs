@@ -114,7 +114,7 @@ impl Networks {
     pub(crate) fn stage(
         &self,
         prompt: &str,
-        clip: Clip,
+        part: (Clip, Range<usize>),
         seed: u64,
         device: &Device,
     ) -> Option<Animatic> {
@@ -123,7 +123,7 @@ impl Networks {
         ids.truncate(self.config.text.max_tokens);
         let facts = cast.reader.cast(&[ids], device).remove(0);
         let anybody = !facts.roles.is_empty();
-        anybody.then(|| Animatic::new(cast, &facts, clip, seed, device))
+        anybody.then(|| Animatic::new(cast, &facts, part, seed, device))
     }
 
     /// See [`crate::Model::sketch`].

@@ -26,6 +26,8 @@ const PERIODS: [f32; 14] = [
 ];
 /// Numbers that tell a view: of where it is from 7, of the time 2, of the frame 2.
 const VIEW: usize = 11 + 2 * PERIODS.len();
+/// Seconds into a clip after which nothing is seen for the first time: as far as training's clips go.
+const LONGEST: f32 = 2.0;
 const EPS: f32 = 1e-6;
 
 /// One actor at one moment, or the set behind all of them.
@@ -76,7 +78,8 @@ impl Sight {
             above.1,
             self.side.max(1e-3).ln(),
         ];
-        let since = [self.time / 2.0, (-self.time / 0.7).exp()];
+        let time = self.time.min(LONGEST);
+        let since = [time / 2.0, (-time / 0.7).exp()];
         let clocks = PERIODS.map(|period| {
             let (sin, cos) = ((self.time / period + self.phase) * TAU).sin_cos();
             [sin, cos]
