@@ -2,6 +2,7 @@
 //! Video, arXiv:2311.10709, which begins with a picture). Where the model can stage the clip, both are painted over its sketch
 //! (SDEdit, arXiv:2108.01073), the clip over one before the set that is painted.
 
+use crate::conditioning::Conditioning;
 use crate::known::Known;
 use crate::paint::{Begun, UNGUIDED, beginning, noise, sample};
 use crate::previews::Previews;
@@ -10,6 +11,7 @@ use crate::{EngineError, Event, Job, Latents, Plan};
 use burn::tensor::Tensor;
 use kinora_diffusion::noised;
 use kinora_models::kinora1::{Animatic, Clip, TEMPORAL_COMPRESSION};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// The noise level from which a clip is painted around its picture: near enough to what is foreseen for subjects to stay
@@ -38,13 +40,13 @@ pub(crate) fn around(
     let of = steps + if alone { 0 } else { onward.steps as usize };
     let white = noise.clone().narrow(1, middle, 1);
     let (picture, chosen) = picture(job, plan, animatic.as_ref(), white, previews, |event| {
-        on_event(event.among(0, of));
+        on_event(event.among(0..steps, of));
     })?;
     if alone {
         return Ok(painted(picture));
     }
     let noise = noise.clone().narrow(0, chosen, 1);
-    let on_event = |event: Event| on_event(event.among(steps, of));
+    let on_event = |event: Event| on_event(event.among(steps..of, of));
     if let Some(animatic) = animatic {
         let sketch = (job.model).sketch(&animatic, Some(picture), all, job.device);
         return over_sketch(job, &onward, (sketch, noise, None), previews, on_event);
@@ -64,70 +66,131 @@ pub(crate) fn around(
     Ok(painted(values))
 }
 
-/// A staged clip that is painted in parts: its picture halfway is painted once, and each part over its sketch before the set of
-/// that picture, so that who and what shows in it lasts however long it is.
+/// The staged shots of a clip that is painted in parts.
+pub(crate) struct Takes(Vec<Take>);
+
+impl Takes {
+    /// The shots in which `windows` lie, as far as the model can stage them.
+    pub fn new(job: &Job<'_>, windows: &[Window]) -> Self {
+        let mut takes: Vec<Take> = Vec::new();
+        for window in windows.iter().filter(|_| windows.len() > 1) {
+            let at = window.painted.start;
+            if !takes.iter().any(|take| take.shot.contains(&at)) {
+                let shot = job.conditioning.shot(at, job.plan.frames as usize);
+                takes.extend(shot.and_then(|shot| Take::new(job, shot)));
+            }
+        }
+        Self(takes)
+    }
+
+    /// The window without the frames of shots before it: nothing goes on in what is given after a shot.
+    pub fn apart(&self, window: &Window) -> Window {
+        let ends = self.0.iter().map(|take| take.shot.end);
+        let last = ends.filter(|&end| end <= window.painted.start).max();
+        last.map_or_else(|| window.clone(), |last| window.from(last))
+    }
+
+    /// That in which `window` lies.
+    pub fn of(&mut self, window: &Window) -> Option<&mut Take> {
+        let at = window.painted.start;
+        self.0.iter_mut().find(|take| take.shot.contains(&at))
+    }
+
+    /// The steps of each of the clip's windows, counted through.
+    pub fn spans(&self, plan: &Plan, windows: &[Window]) -> Vec<Range<usize>> {
+        let (mut begun, mut done) = (BTreeSet::new(), 0);
+        let span = |window: &Window| {
+            let at = window.painted.start;
+            let take = self.0.iter().find(|take| take.shot.contains(&at));
+            let steps = take.map(|take| (take.steps(), begun.insert(take.shot.start)));
+            done += match steps {
+                Some(([before, more], true)) => before + more,
+                Some(([_, more], false)) => more,
+                None => plan.steps as usize,
+            };
+            done
+        };
+        let ends: Vec<usize> = windows.iter().map(span).collect();
+        let starts = std::iter::once(0).chain(ends.iter().copied());
+        starts.zip(&ends).map(|(start, &end)| start..end).collect()
+    }
+}
+
+/// A staged shot of a clip that is painted in parts: its picture halfway is painted once, and each part over its sketch before the
+/// set of that picture, so that who and what shows in it lasts however long it is.
 pub(crate) struct Take {
-    /// `[1, 1, h, w, C]`.
-    picture: Tensor<5>,
-    parts: usize,
+    /// Its frames in the clip.
+    pub shot: Range<usize>,
+    plan: Plan,
+    /// `[1, 1, h, w, C]`, once it is painted.
+    picture: Option<Tensor<5>>,
 }
 
 impl Take {
-    /// Paints the picture of a clip of several `parts`, if the model can stage it and nothing but its prompt is given.
-    pub fn begin(
-        job: &Job<'_>,
-        parts: usize,
-        mut on_event: impl FnMut(Event),
-    ) -> Result<Option<Self>, EngineError> {
-        let given = !job.conditioning.is_empty() || !job.conditioning.prompts.is_empty();
-        if !job.model.geometry().around || given {
-            return Ok(None);
-        }
-        let frames = job.plan.frames as usize;
-        let Some(animatic) = stage(job, job.plan, frames, 0..0) else {
-            return Ok(None);
-        };
+    /// The frames `shot` of a clip, if the model can stage what their prompt says.
+    pub fn new(job: &Job<'_>, shot: Range<usize>) -> Option<Self> {
         let plan = Plan {
-            frames: 1,
+            prompt: job.conditioning.prompt(shot.start, job.plan).to_owned(),
+            frames: shot.len() as u32,
             ..job.plan.clone()
         };
-        let noise = noise(job, &plan, parts).values; // no part has that index
-        let of = before(&plan, parts);
-        let previews = Previews::new(job.previews);
-        let (picture, _) = picture(job, &plan, Some(&animatic), noise, &previews, |event| {
-            on_event(event.among(0, of));
-        })?;
-        Ok(Some(Self { picture, parts }))
-    }
-
-    /// Paints the frames of a window, the `index`-th part, of which some may be `known`. `plan` is that of the window.
-    pub fn paint(
-        &self,
-        job: &Job<'_>,
-        plan: &Plan,
-        (window, index): (&Window, usize),
-        known: Option<Known>,
-        mut on_event: impl FnMut(Event),
-    ) -> Result<Latents, EngineError> {
-        let start = window.start.max(0) as usize; // a take is painted forward
-        let part = start..start + window.len;
-        let animatic = stage(job, job.plan, job.plan.frames as usize, part.clone());
-        let animatic = animatic.expect("what was staged once is staged again");
-        let picture = Some(self.picture.clone());
-        let sketch = job.model.sketch(&animatic, picture, part, job.device);
-        let noise = noise(job, plan, index).values.narrow(0, 0, 1);
-        let [done, of] = [index, self.parts].map(|parts| before(plan, parts));
-        let previews = Previews::new(job.previews);
-        let begun = (sketch, noise, known);
-        over_sketch(job, &onward(plan), begun, &previews, |event| {
-            on_event(event.among(done, of));
+        let known = job.model.geometry().around && stage(job, &plan, shot.len(), 0..0).is_some();
+        known.then_some(Self {
+            shot,
+            plan,
+            picture: None,
         })
     }
-}
 
-/// The steps of a take's picture and of so many of its parts.
-fn before(plan: &Plan, parts: usize) -> usize {
-    plan.steps as usize + parts * onward(plan).steps as usize
+    /// The steps of its picture, and of each of its parts.
+    pub fn steps(&self) -> [usize; 2] {
+        [self.plan.steps, onward(&self.plan).steps].map(|steps| steps as usize)
+    }
+
+    /// Paints the frames of a window of it, the `index`-th of the clip, over their sketch; `frames` are those of the clip that are there.
+    pub fn paint(
+        &mut self,
+        job: &Job<'_>,
+        (window, index): (&Window, usize),
+        frames: &[Option<Vec<u8>>],
+        mut on_event: impl FnMut(Event),
+    ) -> Result<Latents, EngineError> {
+        let previews = Previews::new(job.previews);
+        let start = window.start as usize - self.shot.start;
+        let part = start..start + window.len;
+        let length = self.shot.len();
+        let animatic = stage(job, &self.plan, length, part.clone());
+        let animatic = animatic.expect("what was staged once is staged again");
+        let plan = |frames| Plan {
+            frames,
+            ..self.plan.clone()
+        };
+        let [before, more] = self.steps();
+        let (picture, span) = match self.picture.take() {
+            Some(picture) => (picture, 0..more),
+            None => {
+                // Of the noise of no part.
+                let noise = noise(job, &plan(1), usize::MAX - self.shot.start).values;
+                let animatic = Some(&animatic);
+                let (picture, _) = picture(job, &plan(1), animatic, noise, &previews, |event| {
+                    on_event(event.among(0..before, before + more));
+                })?;
+                (picture, before..before + more)
+            }
+        };
+        self.picture = Some(picture.clone());
+        let sketch = (job.model).sketch(&animatic, Some(picture), part, job.device);
+        let plan = onward(&plan(window.len as u32));
+        let noise = noise(job, &plan, index).values.narrow(0, 0, 1);
+        let known = (window.start < window.painted.start as isize).then(|| {
+            let nothing = Conditioning::default();
+            let there = &frames[..window.painted.end];
+            Known::encode(&nothing, there, window, (&plan, job.model, job.device))
+        });
+        over_sketch(job, &plan, (sketch, noise, known), &previews, |event| {
+            on_event(event.among(span.clone(), span.end));
+        })
+    }
 }
 
 /// How what comes after a picture is painted: half of the noise is half of the way.
@@ -146,6 +209,14 @@ fn stage(job: &Job<'_>, plan: &Plan, frames: usize, part: Range<usize>) -> Optio
         fps: plan.fps.as_f64() as f32,
     };
     (job.model).stage(&plan.prompt, (clip, part), plan.seed, job.device)
+}
+
+/// The sketch of a window of the job's clip, `[1, t, h, w, C]`, if it can be staged.
+pub(crate) fn sketch(job: &Job<'_>, window: &Window) -> Option<Tensor<5>> {
+    let start = window.start.max(0) as usize;
+    let part = start..start + window.len;
+    let animatic = stage(job, job.plan, job.plan.frames as usize, part.clone())?;
+    Some((job.model).sketch(&animatic, None, part, job.device))
 }
 
 /// Paints the picture halfway through a clip from `white` noise `[candidates, 1, h, w, C]`, over its sketch if it is staged. Says which

@@ -3,7 +3,8 @@
 
 use crate::Plan;
 use crate::windows::{self, Window};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 /// What a clip is completed from. Empty, it leaves everything to the prompt.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,10 +14,14 @@ pub struct Conditioning {
     /// RGB8 frames of the clip's size that painting begins from; the last one lasts. Without them, it begins from the
     /// given frames that are nearest in time.
     pub base: Option<Vec<Vec<u8>>>,
-    /// The noise level at which it begins (SDEdit, arXiv:2108.01073): at 0 the base stays as it is, 1 is noise alone.
-    pub strength: f64,
+    /// The noise level at which it begins (SDEdit, arXiv:2108.01073): at 0 the base stays as it is, 1 is noise alone. `None` is the
+    /// model's own for what goes on from given frames.
+    pub strength: Option<f64>,
     /// Prompts that take over from the plan's, each from its frame on.
     pub prompts: BTreeMap<usize, String>,
+    /// The frames at which the prompt of that time begins a shot of its own, which nothing before it goes on in. A model that can't
+    /// stage it goes on all the same.
+    pub shots: BTreeSet<usize>,
 }
 
 /// What is given of a frame.
@@ -97,8 +102,9 @@ impl Default for Conditioning {
         Self {
             given: Vec::new(),
             base: None,
-            strength: 1.0,
+            strength: None,
             prompts: BTreeMap::new(),
+            shots: BTreeSet::new(),
         }
     }
 }
@@ -129,6 +135,32 @@ impl Conditioning {
     /// Whether a clip of `frames` frames is painted at once by a model that paints up to `whole`.
     pub fn is_one_part(&self, frames: usize, whole: usize) -> bool {
         self.windows(frames, whole).len() <= 1
+    }
+
+    /// Whether a clip is painted anew, and nothing of it stays.
+    pub(crate) fn is_remake(&self) -> bool {
+        self.base.is_some() && self.given.iter().all(Option::is_none)
+    }
+
+    /// Whether a window of a clip of `frames` frames goes on from what is given, and no prompt tells something new in it.
+    pub(crate) fn goes_on(&self, window: &Window, frames: usize) -> bool {
+        let anew = match self.shots.is_empty() {
+            true => !self.prompts.is_empty(),
+            false => self.shot(window.painted.start, frames).is_some(),
+        };
+        self.base.is_none() && !anew
+    }
+
+    /// The shot of a clip of `frames` frames that the open frame `index` is in, if nothing is given of it but its prompt.
+    pub(crate) fn shot(&self, index: usize, frames: usize) -> Option<Range<usize>> {
+        let alone = self.is_empty() && self.prompts.is_empty();
+        let begun = self.shots.range(..=index).next_back().copied();
+        let begun = begun.or(alone.then_some(0))?;
+        let ends = |frame: usize| {
+            self.picture(frame).is_some() || (frame > begun && self.shots.contains(&frame))
+        };
+        let end = (begun..frames).find(|&frame| ends(frame)).unwrap_or(frames);
+        (self.base.is_none() && index < end).then_some(begun..end)
     }
 
     /// The parts in which a clip of `frames` frames is painted.
@@ -179,8 +211,11 @@ impl Conditioning {
                 sized(&|| format!("the mask at frame {index}"), hold.len(), pixels)?;
             }
         }
-        if !(0.0..=1.0).contains(&self.strength) {
-            return Err(ConditioningError::Strength(self.strength));
+        if let Some(strength) = self
+            .strength
+            .filter(|strength| !(0.0..=1.0).contains(strength))
+        {
+            return Err(ConditioningError::Strength(strength));
         }
         if let Some(frames) = &self.base {
             if frames.is_empty() {
@@ -204,6 +239,29 @@ impl Conditioning {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_shot_lasts_until_something_else_is_told_or_given() {
+        let alone = Conditioning::default();
+        assert_eq!(alone.shot(70, 90), Some(0..90));
+        // A text at 0, a picture at 12, another text at 24.
+        let mut given = vec![None; 13];
+        given[12] = Some(Picture::held(vec![0; 3]));
+        let cards = Conditioning {
+            given,
+            prompts: BTreeMap::from([(24, String::new())]),
+            shots: BTreeSet::from([0, 24]),
+            ..Conditioning::default()
+        };
+        assert_eq!(cards.shot(3, 36), Some(0..12));
+        assert_eq!(cards.shot(13, 36), None); // what follows a picture goes on from it
+        assert_eq!(cards.shot(24, 36), Some(24..36));
+        let remix = Conditioning {
+            base: Some(vec![vec![0; 3]]),
+            ..Conditioning::default()
+        };
+        assert_eq!(remix.shot(0, 36), None);
+    }
 
     #[test]
     fn a_clip_is_open_from_where_nothing_more_is_given() {

@@ -1,6 +1,6 @@
 //! Generation, from a plan to a clip, in one readable function.
 
-use crate::around::Take;
+use crate::around::Takes;
 use crate::conditioning::{Conditioning, ConditioningError};
 use crate::grade::Grade;
 use crate::known::{self, Known};
@@ -12,6 +12,7 @@ use kinora_diffusion::Step;
 use kinora_media::Clip;
 use kinora_models::wan::{Around, Tiles, Tiling};
 use kinora_models::{Cache, Geometry, Levels, Model};
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Latent positions that are decoded at once: what bounds the decoder's memory.
@@ -59,24 +60,12 @@ pub enum Event {
 }
 
 impl Event {
-    /// The same among `of` steps, `before` of which are done before it begins.
-    pub(crate) fn among(self, before: usize, of: usize) -> Self {
+    /// The same in work of `of` steps, of which it is a part that takes `span`.
+    pub(crate) fn among(self, span: Range<usize>, of: usize) -> Self {
         match self {
             Self::Sampled(step) => Self::Sampled(Step {
-                done: before + step.done,
+                done: span.start + step.done * span.len() / step.of,
                 of,
-                ..step
-            }),
-            other => other,
-        }
-    }
-
-    /// The same in work of which `index` of `parts` alike parts are done.
-    pub(crate) fn after(self, index: usize, parts: usize) -> Self {
-        match self {
-            Self::Sampled(step) => Self::Sampled(Step {
-                done: index * step.of + step.done,
-                of: parts * step.of,
                 ..step
             }),
             other => other,
@@ -105,22 +94,29 @@ pub fn generate(job: &Job<'_>, mut on_event: impl FnMut(Event)) -> Result<Clip, 
     if job.start.as_ref().is_some_and(|start| start.sigma < 1.0) && !conditioning.is_empty() {
         return Err(ConditioningError::LatentsNotNoise.into());
     }
-    let take = match windows.len() {
-        0 | 1 => None,
-        parts => Take::begin(job, parts, &mut on_event)?,
-    };
+    let mut takes = Takes::new(job, &windows);
+    let spans = takes.spans(plan, &windows);
+    let steps = spans.last().map_or(0, |last| last.end);
     let mut grades: Vec<(String, Grade)> = Vec::new(); // of each prompt
     for (index, window) in windows.iter().enumerate() {
+        let mut on_event = |event: Event| match windows.len() {
+            1 => on_event(event),
+            _ => on_event(event.among(spans[index].clone(), steps)),
+        };
+        if let Some(take) = takes.of(window) {
+            let window = window.within(&take.shot);
+            let latents = take.paint(job, (&window, index), &frames, &mut on_event)?;
+            // It has nothing of what comes after it, and so nothing to fade into.
+            let frames = &mut frames[..window.painted.end];
+            complete(job, &window, latents, None, frames, &mut on_event)?;
+            continue;
+        }
+        let window = &takes.apart(window);
         let told = job.model.levels() == Levels::Beside;
         let known = (!conditioning.is_empty() || index > 0 || told)
             .then(|| Known::encode(conditioning, &frames, window, (plan, job.model, job.device)));
         let part = part(plan, window, conditioning);
-        let latents = match &take {
-            Some(take) => take.paint(job, &part, (window, index), known, &mut on_event)?,
-            None => paint(job, &part, index, known, |event| {
-                on_event(event.after(index, windows.len()));
-            })?,
-        };
+        let latents = paint(job, &part, (window, index), known, &mut on_event)?;
         if let Some(keep) = job.save_latents {
             keep.save(&latents, &conditioning.given)?;
         }
@@ -192,7 +188,7 @@ fn complete(
     on_event: &mut impl FnMut(Event),
 ) -> Result<Grade, EngineError> {
     let (plan, conditioning) = (job.plan, job.conditioning);
-    let (of, start) = (frames.len(), window.painted.start);
+    let (of, start) = (plan.frames as usize, window.painted.start);
     let mut decoded = decode(job, latents, |done| {
         let done = (start + done).min(of);
         on_event(Event::Decoded { done, of });

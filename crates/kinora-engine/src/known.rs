@@ -98,7 +98,7 @@ impl Known {
         let (h, w) = (side(plan.height), side(plan.width));
         let beside = (model.levels() == Levels::Beside)
             .then(|| beside(&slots, [h, w], (plan, model, device)));
-        if conditioning.strength < 1.0 {
+        if conditioning.strength.is_none_or(|strength| strength < 1.0) {
             fade(&mut slots);
         }
         let shares: Vec<f32> = (0..groups.len())

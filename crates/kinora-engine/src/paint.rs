@@ -1,8 +1,9 @@
 //! Painting: from noise and what is known to the latents of a part of a clip.
 
-use crate::around::around;
+use crate::around::{around, sketch};
 use crate::known::Known;
 use crate::previews::Previews;
+use crate::windows::Window;
 use crate::{EngineError, Event, Job, Latents, Plan};
 use burn::tensor::Tensor;
 use kinora_diffusion::{
@@ -18,17 +19,20 @@ const CHOICE: f64 = 0.5;
 /// their colours and to the noise of each pass.
 pub(crate) const UNGUIDED: f64 = 1.0;
 
+/// The noise level from which painting begins, if nothing else is asked for, where a new prompt tells what comes.
+const FREE: f64 = 0.8;
+
 /// Latents of the clip that `plan` describes, the `index`-th part of the job's.
 pub(crate) fn paint(
     job: &Job<'_>,
     plan: &Plan,
-    index: usize,
+    (window, index): (&Window, usize),
     known: Option<Known>,
     on_event: impl FnMut(Event),
 ) -> Result<Latents, EngineError> {
     let noise = noise(job, plan, index);
     let geometry = job.model.geometry();
-    let own = job.conditioning.base.is_none() && job.conditioning.prompts.is_empty();
+    let own = job.conditioning.goes_on(window, job.plan.frames as usize);
     let previews = Previews::new(job.previews);
     if geometry.around && known.is_none() && noise.sigma == 1.0 {
         return around(job, plan, &noise.values, &previews, on_event);
@@ -39,8 +43,9 @@ pub(crate) fn paint(
     });
     let start = match &known {
         Some(known) if noise.sigma == 1.0 => {
-            let strength = known.begun.then_some(job.conditioning.strength);
-            let sigma = strength.unwrap_or(1.0);
+            let otherwise = if own { job.model.ease() } else { FREE };
+            let strength = job.conditioning.strength.unwrap_or(otherwise);
+            let sigma = if known.begun { strength } else { 1.0 };
             beginning(job.model, known, &noise.values, sigma)
         }
         _ => noise.clone(), // or what is painted already
@@ -51,13 +56,15 @@ pub(crate) fn paint(
         true => (1, UNGUIDED),
         false => (start.values.dims()[0], plan.guidance),
     };
+    let sketch = (job.conditioning.is_remake()).then(|| sketch(job, window));
+    let sketch = sketch.flatten();
     let begun = Begun {
         values: start.values.narrow(0, 0, candidates),
         noise: noise.values.narrow(0, 0, candidates),
         sigma: start.sigma,
         guidance,
         known,
-        sketch: None,
+        sketch,
     };
     let (values, _) = sample(job, plan, begun, &previews, on_event)?;
     Ok(Latents { values, sigma: 0.0 })

@@ -97,8 +97,9 @@ impl Task {
     }
 
     /// The same, with painting begun at this noise level: below 1 it keeps to the base or the given frames nearby.
-    pub fn from_strength(mut self, strength: f64) -> Self {
-        self.conditioning.strength = strength;
+    /// `None` is as near as the model goes on best.
+    pub fn from_strength(mut self, strength: impl Into<Option<f64>>) -> Self {
+        self.conditioning.strength = strength.into();
         self
     }
 

@@ -23,6 +23,44 @@ pub(crate) struct Window {
     pub painted: Range<usize>,
 }
 
+impl Window {
+    /// The same for a part of `shot`: what is outside of that is not seen.
+    pub fn within(&self, shot: &Range<usize>) -> Self {
+        let start = match self.painted.start == shot.start {
+            true => shot.start as isize,
+            false => self.start.max(shot.start as isize),
+        };
+        Self {
+            start,
+            len: covering((self.painted.end as isize - start) as usize),
+            painted: self.painted.clone(),
+        }
+    }
+
+    /// The same without the frames before `first`, as far as it does not paint them.
+    pub fn from(&self, first: usize) -> Self {
+        let painted = self.painted.clone();
+        if self.start >= first as isize || painted.start < first {
+            return self.clone();
+        }
+        let before = match painted.start - first {
+            0 => 0,
+            there => 1 + (there - 1) / GROUP * GROUP,
+        };
+        let start = (painted.start - before) as isize;
+        Self {
+            start,
+            len: covering((self.start + self.len as isize - start) as usize),
+            painted,
+        }
+    }
+}
+
+/// As many frames, or a few more, as whole latent frames have.
+fn covering(frames: usize) -> usize {
+    1 + (frames - 1).div_ceil(GROUP) * GROUP
+}
+
 /// The windows that paint every frame that is not `held`, in order, none across one of the `cuts` and none of more than
 /// `whole` frames.
 ///
@@ -61,7 +99,7 @@ fn next(done: &[bool], gap: Range<usize>, whole: usize) -> Window {
         let frames = ahead + before + gap.len() + after;
         return Window {
             start: gap.start as isize - (before + ahead) as isize,
-            len: 1 + (frames - 1).div_ceil(GROUP) * GROUP,
+            len: covering(frames),
             painted: gap,
         };
     }
@@ -142,6 +180,24 @@ mod tests {
             of(&".".repeat(30), &[12]),
             [(0, 13, 0..12), (3, 29, 12..30)]
         );
+    }
+
+    #[test]
+    fn a_shot_sees_nothing_of_what_is_around_it() {
+        let window = |start, len, painted: Range<usize>| Window {
+            start,
+            len,
+            painted,
+        };
+        // It begins after 9 frames of another, and ends before given ones.
+        let begun = window(3, 29, 12..24).within(&(12..24));
+        assert_eq!(begun, window(12, 13, 12..24));
+        let goes_on = window(28, 25, 37..50).within(&(12..50));
+        assert_eq!(goes_on, window(28, 25, 37..50));
+        // A picture stands at 24, after the shot: what follows it sees the picture alone.
+        let after = window(16, 25, 25..41).from(24);
+        assert_eq!(after, window(24, 17, 25..41));
+        assert_eq!(window(16, 25, 25..41).from(10), window(16, 25, 25..41));
     }
 
     #[test]

@@ -217,6 +217,14 @@ impl Model {
         }
     }
 
+    /// The noise level from which it best paints frames beside given ones.
+    pub fn ease(&self) -> f64 {
+        match self {
+            Self::Kinora1(_) => kinora1::EASE,
+            Self::Wan(_) => wan::EASE,
+        }
+    }
+
     /// The part of [`Model::decode_chunk`] that sees whole frames.
     pub fn decode_whole(&self, latent: Tensor<5>, cache: &mut Cache) -> Tensor<5> {
         match self {

@@ -150,7 +150,7 @@ pub struct Bench<'a> {
     /// Names what clips show.
     pub judge: &'a Judge,
     /// Noise level at which frames beside given ones begin.
-    pub ease: f64,
+    pub ease: Option<f64>,
     /// A folder for files that pass through a codec.
     pub scratch: &'a Path,
     /// Ends the work when it becomes true.

@@ -171,7 +171,7 @@ pub fn evaluate_stage(
         let frames = truth.chunks_exact(width * height * 3).map(<[u8]>::to_vec);
         let conditioning = Conditioning {
             base: (questions.strength < 1.0).then(|| frames.collect()),
-            strength: questions.strength,
+            strength: Some(questions.strength),
             ..Conditioning::default()
         };
         let job = Job {

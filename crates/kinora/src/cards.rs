@@ -123,6 +123,7 @@ impl<'a> Cards<'a> {
         match &card.shows {
             Shows::Text(text) => {
                 self.texts.insert(frame.to_string(), text.clone().into());
+                self.conditioning.shots.insert(frame);
                 if frame > 0 {
                     self.conditioning.prompts.insert(frame, text.clone());
                 }
@@ -165,14 +166,13 @@ impl<'a> Cards<'a> {
     ///
     /// Painting begins beside what is there at the noise level that `ease` says.
     pub fn finish(mut self, ease: &EaseArgs) -> (Conditioning, Option<Source>) {
-        let strength = ease.strength(!self.conditioning.prompts.is_empty());
-        self.conditioning.strength = strength;
+        self.conditioning.strength = ease.strength;
         let plain = self.inputs.is_empty() && self.conditioning.prompts.is_empty();
         let mut options = Map::new();
         if !self.conditioning.prompts.is_empty() {
             options.insert("cards".to_owned(), self.texts.into());
         }
-        options.insert("strength".to_owned(), strength.into());
+        options.insert("strength".to_owned(), ease.strength.into());
         let source = Source {
             command: "generate".to_owned(),
             inputs: self.inputs,

@@ -5,7 +5,6 @@ use crate::commands::repertoire::drawn_on;
 use crate::failure::{self, BadInput};
 use crate::input::sha256;
 use crate::prompting::Compiler;
-use crate::sampling::EASE;
 use crate::{library, machine, styles};
 use anyhow::{Error, Result, bail};
 use kinora_engine::{
@@ -281,7 +280,7 @@ fn created(
         let (picture, _) = fit(&picture, plan.width, plan.height, Fit::Crop)?;
         pictures.extend(picture.into_frames().into_iter().map(|pixels| (at, pixels)));
     }
-    let task = Task::pictures(frames, pictures).from_strength(asked.strength.unwrap_or(EASE));
+    let task = Task::pictures(frames, pictures).from_strength(asked.strength);
     Ok((request, task, None))
 }
 
@@ -302,7 +301,7 @@ fn derived(
         (render::Task::Extend, _) => {
             let seconds = asked.seconds.unwrap_or(1.0);
             let more = (seconds * clip.fps().as_f64()).round().max(1.0) as usize;
-            Task::extend(&clip, more, Direction::Forward).from_strength(strength(EASE))
+            Task::extend(&clip, more, Direction::Forward).from_strength(asked.strength)
         }
         (render::Task::Edit, Some(mask)) => {
             let mask = read(mask)?;

@@ -79,26 +79,13 @@ pub struct SamplingArgs {
     pub lora: Vec<LoraRequest>,
 }
 
-/// How much noise painted frames begin from, if nothing is said: in rows of pictures looked at, who is given stayed who it is
-/// at 0.65 and was often another after a second at 0.8.
-pub const EASE: f64 = 0.65;
-/// The same where cards tell what comes, which has to have room.
-const FREE: f64 = 0.8;
-
 /// How freely what is painted leaves what is given
 #[derive(Debug, Args)]
 pub struct EaseArgs {
     /// How much noise painted frames begin from: 1 is noise alone, less keeps them nearer to the given ones beside them
-    /// [default: 0.65, and 0.8 where cards tell what comes]
+    /// [default: 0.15 with kinora-1 and 0.65 with others; 0.8 where cards tell what comes]
     #[arg(long, value_name = "0..1", allow_hyphen_values = true)]
-    strength: Option<f64>,
-}
-
-impl EaseArgs {
-    /// The strength for a clip of which the prompt alone, or cards, tell what comes.
-    pub fn strength(&self, cards: bool) -> f64 {
-        self.strength.unwrap_or(if cards { FREE } else { EASE })
-    }
+    pub strength: Option<f64>,
 }
 
 impl SamplingArgs {

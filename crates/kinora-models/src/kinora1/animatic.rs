@@ -10,7 +10,7 @@ use std::ops::Range;
 /// Portraits that are imagined at once.
 const AT_ONCE: usize = 16;
 /// Pixels about an actor that go with it when the set behind it is filled in.
-const MARGIN: usize = 3;
+const MARGIN: usize = 6;
 /// A share of an actor above which a pixel is not the set's.
 const HARDLY: f32 = 0.1;
 /// How much more surely than it is imagined an outline is drawn: a soft actor would be seen through.
@@ -167,7 +167,15 @@ impl Animatic {
         let size @ [height, width] = self.clip.size;
         let set = match picture {
             None => self.set(),
-            Some(picture) => filled(picture, &covered(&self.actors(self.middle()), size), size),
+            Some(picture) => {
+                // What is behind an actor differs from the set as it is imagined as what is around it does.
+                let imagined = self.set();
+                let apart = picture.iter().zip(&imagined).map(|(a, b)| a - b);
+                let apart = apart.collect::<Vec<_>>();
+                let hidden = covered(&self.actors(self.middle()), size);
+                let filled = filled(&apart, &hidden, size).into_iter().zip(imagined);
+                filled.map(|(apart, imagined)| apart + imagined).collect()
+            }
         };
         let shape = [1, frames.len(), height, width, 3];
         let values = frames.flat_map(|frame| self.frame(&set, frame));
@@ -507,14 +515,19 @@ mod tests {
     #[test]
     fn the_set_is_whole_behind_who_leaves() {
         let goes = staged([0.8, 0.0], [0.0; MOTION]);
-        let mut picture = vec![0.2; 32 * 48 * 3];
+        // The picture's set is as it is imagined, and lighter.
+        let mut picture: Vec<f32> = goes.set().iter().map(|value| value + 0.2).collect();
         for (pixel, actor) in goes.actors(2).iter().enumerate() {
-            picture[pixel * 3..][..3].fill(0.2 * (1.0 - actor[0]) + actor[0]);
+            let pixel = &mut picture[pixel * 3..][..3];
+            let painted = pixel[0] * (1.0 - actor[0]) + actor[0];
+            pixel.fill(painted);
         }
         let first = goes.video(Some(&picture), 0..1, &Device::flex());
         let first: Vec<f32> = first.try_into_vec_as().expect("flex tensors are in memory");
         let at = |column: usize| first[(16 * 48 + column) * 3];
-        assert!((at(24) - 0.2).abs() < 1e-3, "{}", at(24));
+        for (column, there) in [(20, -0.3), (28, 0.7)] {
+            assert!((at(column) - there).abs() < 1e-3, "{}", at(column));
+        }
         assert!((at(24 - 13) - 1.0).abs() < 1e-3, "{}", at(24 - 13));
     }
 

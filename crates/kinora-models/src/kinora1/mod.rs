@@ -12,6 +12,7 @@ mod config;
 mod denoiser;
 mod dit;
 mod networks;
+mod seams;
 mod smooth;
 mod text;
 mod tokenizer;
@@ -24,6 +25,7 @@ pub use config::{
     Config, ConfigError, DecoderConfig, Defaults, DitConfig, LatentStats, TextConfig, VaeConfig,
 };
 pub use dit::{Answer, Dit};
+pub(crate) use networks::EASE;
 pub(crate) use networks::channels;
 pub use networks::{Networks, lasting};
 pub use smooth::Smoother;

@@ -22,6 +22,7 @@ pub use footprint::Footprint;
 pub use known::{KNOWN, Known, nearest};
 pub use lora::{Expert, Lora, LoraError, LoraFile, Merge, expert_of, few_steps};
 pub use names::{Renamed, is_delicate, of_text, of_transformer, of_vae};
+pub(crate) use networks::EASE;
 pub use networks::{Config, ConfigFiles, Networks, TEXT_ROWS, WanError, WeightFiles};
 pub use shapes::{Described, Shapes};
 pub use text::TextEncoder;

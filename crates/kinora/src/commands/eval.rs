@@ -309,7 +309,7 @@ fn repertoire(args: &RepertoireArgs) -> Result<()> {
     let bench = Bench {
         model: &model,
         judge: &judge,
-        ease: args.ease.strength(false),
+        ease: args.ease.strength,
         scratch: scratch.path(),
         stop: &stop,
     };

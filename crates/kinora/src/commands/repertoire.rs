@@ -194,7 +194,7 @@ pub fn extend(args: &ExtendArgs) -> Result<()> {
         true => Direction::Backward,
         false => Direction::Forward,
     };
-    let strength = args.ease.strength(false);
+    let strength = args.ease.strength;
     let task = Task::extend(clip, frames(args.seconds, clip)?, direction).from_strength(strength);
     let options = [
         ("strength", json!(strength)),
@@ -208,7 +208,7 @@ pub fn extend(args: &ExtendArgs) -> Result<()> {
 pub fn looped(args: &LoopArgs) -> Result<()> {
     let work = Work::open(&args.common, &[(&args.clip, "clip")])?;
     let clip = work.clip();
-    let strength = args.ease.strength(false);
+    let strength = args.ease.strength;
     let task = Task::looped(clip, frames(args.seconds, clip)?).from_strength(strength);
     let options = [
         ("strength", json!(strength)),
@@ -222,7 +222,7 @@ pub fn connect(args: &ConnectArgs) -> Result<()> {
     let ends = [(args.from.as_path(), "start"), (args.to.as_path(), "end")];
     let work = Work::open(&args.common, &ends)?;
     let clip = work.clip();
-    let strength = args.ease.strength(false);
+    let strength = args.ease.strength;
     let task = Task::connect(clip, &work.clips[1].clip, frames(args.seconds, clip)?);
     let options = [
         ("strength", json!(strength)),

@@ -292,6 +292,46 @@ fn a_long_take_is_painted_in_parts() {
 }
 
 #[test]
+fn a_long_take_shows_the_same_from_end_to_end_without_a_cut() {
+    let place = Place::new();
+    let take = |prompt: &str, name: &str| {
+        let flags = ["--seconds", "5", "--steps", "4", "--seed", "1", "-o", name];
+        done(&place, &[&["generate", prompt], &flags[..]].concat());
+        frames(&place, name)
+    };
+    let boat = take("a yellow boat on the sea at sunset", "boat/");
+    let knight = take("a medieval knight in a forest at night", "knight/");
+    assert_eq!(boat.len(), 60);
+    // The mean colours of blocks of 32 x 32 pixels tell a place from another, whatever moves in it.
+    let blocks = |frame: &Vec<u8>| {
+        let mut sums = [0.0; 4 * 6 * 3];
+        for (at, &value) in frame.iter().enumerate() {
+            let (x, y, c) = (at / 3 % 192, at / 3 / 192, at % 3);
+            sums[(y / 32 * 6 + x / 32) * 3 + c] += f64::from(value) / 1024.0;
+        }
+        sums
+    };
+    let apart = |a: &Vec<u8>, b: &Vec<u8>| {
+        let (a, b) = (blocks(a), blocks(b));
+        let squares = a.iter().zip(b).map(|(a, b)| (a - b).powi(2));
+        (squares.sum::<f64>() / a.len() as f64).sqrt()
+    };
+    let (kept, other) = (apart(&boat[0], &boat[59]), apart(&boat[0], &knight[59]));
+    assert!(kept < 0.4 * other, "{kept} of {other}");
+    // Parts begin at frames 25 and 41.
+    let steps: Vec<f64> = boat.windows(2).map(|two| apart(&two[0], &two[1])).collect();
+    let mut sorted = steps.clone();
+    sorted.sort_by(f64::total_cmp);
+    for cut in [24, 40] {
+        assert!(
+            steps[cut] <= 3.0 * sorted[30],
+            "{} of {steps:?}",
+            steps[cut]
+        );
+    }
+}
+
+#[test]
 fn cuts_and_joins_are_exact_to_the_frame() {
     let place = Place::new();
     let a = film(&place, "a", [64, 32], 10, 11);
