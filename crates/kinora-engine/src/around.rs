@@ -66,14 +66,19 @@ pub(crate) fn around(
     Ok(painted(values))
 }
 
-/// The staged shots of a clip that is painted in parts.
+/// The staged shots of a clip of which more is told or given than a prompt, or that is painted in parts.
 pub(crate) struct Takes(Vec<Take>);
 
 impl Takes {
     /// The shots in which `windows` lie, as far as the model can stage them.
     pub fn new(job: &Job<'_>, windows: &[Window]) -> Self {
         let mut takes: Vec<Take> = Vec::new();
-        for window in windows.iter().filter(|_| windows.len() > 1) {
+        // What only has a prompt is painted around its picture at once, and latents that are kept or begun from are those of a window.
+        let latents = job.start.is_some() || job.save_latents.is_some();
+        if windows.len() == 1 && (job.conditioning.is_empty() || latents) {
+            return Self(takes);
+        }
+        for window in windows {
             let at = window.painted.start;
             if !takes.iter().any(|take| take.shot.contains(&at)) {
                 let shot = job.conditioning.shot(at, job.plan.frames as usize);
@@ -116,7 +121,7 @@ impl Takes {
     }
 }
 
-/// A staged shot of a clip that is painted in parts: its picture halfway is painted once, and each part over its sketch before the
+/// A staged shot: its picture halfway is painted once, and each part over its sketch before the
 /// set of that picture, so that who and what shows in it lasts however long it is.
 pub(crate) struct Take {
     /// Its frames in the clip.

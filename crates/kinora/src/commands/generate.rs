@@ -63,7 +63,8 @@ pub struct GenerateArgs {
     /// The picture that it ends with
     #[arg(long, value_name = "FILE")]
     last_image: Option<PathBuf>,
-    /// What holds from a time on, as 2s:TEXT, 2s:PICTURE or 2s:CLIP (a frame's number is 24f); give it several times
+    /// What holds from a time on, as 2s:TEXT (a shot of its own, if kinora-1 can stage it), 2s:PICTURE or 2s:CLIP (a frame's number is 24f); give it
+    /// several times
     #[arg(long, value_name = "TIME:CARD")]
     card: Vec<Card>,
     /// What gives way when a picture has another shape: crop cuts off its sides, pad adds black ones
