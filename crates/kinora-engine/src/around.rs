@@ -20,7 +20,7 @@ const ONWARD: f64 = 0.65;
 /// The noise level from which a picture is painted over its sketch: from more, others than those in the sketch appear beside them.
 const PICTURED: f64 = 0.8;
 /// The noise level from which a clip is painted over its sketch: near enough for its actors to stay who they are.
-const SKETCHED: f64 = 0.1;
+const SKETCHED: f64 = 0.2;
 
 /// Paints a clip at once, from `noise` `[candidates, T, h, w, C]`: its picture, the best of several, and the clip around it.
 pub(crate) fn around(
