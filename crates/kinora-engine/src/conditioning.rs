@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 /// What a clip is completed from. Empty, it leaves everything to the prompt.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Conditioning {
     /// What is given of each frame. Frames without a picture, and those past the end of this list, are painted.
     pub given: Vec<Option<Picture>>,
@@ -94,18 +94,6 @@ impl Picture {
     pub(crate) fn is_held(&self) -> bool {
         let held = |hold: &Vec<u8>| hold.iter().all(|&h| h == u8::MAX);
         self.hold.as_ref().is_none_or(held)
-    }
-}
-
-impl Default for Conditioning {
-    fn default() -> Self {
-        Self {
-            given: Vec::new(),
-            base: None,
-            strength: None,
-            prompts: BTreeMap::new(),
-            shots: BTreeSet::new(),
-        }
     }
 }
 
