@@ -83,7 +83,7 @@ pub struct SamplingArgs {
 #[derive(Debug, Args)]
 pub struct EaseArgs {
     /// How much noise painted frames begin from: 1 is noise alone, less keeps them nearer to the given ones beside them
-    /// [default: 0.15 with kinora-1 and 0.65 with others; 0.8 where cards tell what comes]
+    /// [default: 0.15 with kinora-1 and 0.65 with others; 0.8 where the text of a card that it can't stage tells what comes]
     #[arg(long, value_name = "0..1", allow_hyphen_values = true)]
     pub strength: Option<f64>,
 }

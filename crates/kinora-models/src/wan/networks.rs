@@ -21,10 +21,10 @@ use tokenizers::Tokenizer;
 pub const TEXT_ROWS: usize = 512;
 /// Most frames that are painted at once: those of the training, past which clips repeat themselves (Wan2.1#298).
 const WHOLE: usize = 81;
-/// The noise level from which frames beside given ones are painted.
-pub(crate) const EASE: f64 = 0.65;
 /// The same of Wan 2.2 TI2V.
 const WHOLE_TI2V: usize = 121;
+/// The noise level from which frames beside given ones are painted.
+pub(crate) const EASE: f64 = 0.65;
 /// Channels that say which frames of a latent frame are given, before the latent of what is given.
 const MASKS: usize = 4;
 /// Timesteps in training.
